@@ -1,0 +1,98 @@
+//! What an officer asks.
+
+use crate::{RecordKind, Sex};
+use serde::{Deserialize, Serialize};
+
+/// Longest text accepted in one field of a query, in bytes. Longer ones are an invalid query, not a slow one.
+pub const MAX_FIELD_BYTES: usize = 10_240;
+
+/// One check's question. In JSON the `kind` says which: `{"kind":"vehicle","vrm":"BD51 SMR"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Query {
+    /// A vehicle check.
+    Vehicle(VehicleQuery),
+    /// A person check.
+    Person(PersonQuery),
+}
+
+impl Query {
+    /// The kind of subject asked for.
+    #[must_use]
+    pub const fn kind(&self) -> RecordKind {
+        match self {
+            Self::Vehicle(_) => RecordKind::Vehicle,
+            Self::Person(_) => RecordKind::Person,
+        }
+    }
+}
+
+/// Ask for a vehicle: by mark, or by VIN. At least one must be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VehicleQuery {
+    /// Registration mark as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vrm: Option<String>,
+    /// VIN or chassis number as typed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vin: Option<String>,
+}
+
+/// Ask for a person. At least one of a name, a date of birth or an identifier must be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PersonQuery {
+    /// Surname as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surname: Option<String>,
+    /// Given names as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<String>,
+    /// A whole name in any order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Date of birth: `1984-03-02`, `1984-03`, `1984`, or `~1984` for about that year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dob: Option<String>,
+    /// Sex, if it is to count.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "sex_text")]
+    pub sex: Option<Sex>,
+    /// Any identifier: PNC ID, CRO number, driver number, ...
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identifier: Option<String>,
+}
+
+/// Reads `m`, `f`, `male`, `female`, `unknown`, `other` in any case; writes the word. An empty text is no sex given.
+pub mod sex_text {
+    use super::Sex;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// The sex that a word or letter means; `None` if it means none.
+    #[must_use]
+    pub fn parse(s: &str) -> Option<Sex> {
+        match s.trim().to_ascii_lowercase().as_str() {
+            "m" | "male" => Some(Sex::Male),
+            "f" | "female" => Some(Sex::Female),
+            "u" | "unknown" => Some(Sex::Unknown),
+            "o" | "x" | "other" => Some(Sex::Other),
+            _ => None,
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(v: &Option<Sex>, s: S) -> Result<S::Ok, S::Error> {
+        match v {
+            None => s.serialize_none(),
+            Some(Sex::Male) => s.serialize_str("male"),
+            Some(Sex::Female) => s.serialize_str("female"),
+            Some(Sex::Other) => s.serialize_str("other"),
+            Some(Sex::Unknown) => s.serialize_str("unknown"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Sex>, D::Error> {
+        match Option::<String>::deserialize(d)? {
+            None => Ok(None),
+            Some(t) if t.trim().is_empty() => Ok(None),
+            Some(t) => parse(&t).map(Some).ok_or_else(|| serde::de::Error::custom("sex is m, f, other or unknown")),
+        }
+    }
+}
