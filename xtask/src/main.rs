@@ -1,1 +1,66 @@
-fn main() {}
+//! The checks of this house, as one command.
+//!
+//! `cargo xtask check` is what CI runs, no more and no less; `cargo xtask tidy` is the part of it that is ours: which
+//! crate may use which, who may read a clock, how long a file may grow, which words may not appear. A rule that only
+//! a document states is forgotten by the third contributor, so each one here is code with a bad example beside it.
+//!
+//! This crate stops at checking. It builds no artefact that ships and is used by no other crate.
+
+#![allow(clippy::print_stdout)] // a command's output is its purpose
+
+mod check;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask COMMAND
+
+  tidy                 the house's own rules, over every file git knows or would add
+  check [OPTIONS]      everything CI does, in order, with the time of each step:
+                       fmt, tidy, clippy, deny, test, doc
+      --only STEP      that step alone
+      --from STEP      that step and those after it
+      --online         let `deny` fetch the advisory database and check against it
+      --since SECONDS  count the total time from this Unix time (script/test uses it)
+  deny [--online]      bans, licences and sources of dependencies; advisories with --online
+  help                 this text, and the rules of tidy
+
+Exit code: 0 all well, 1 something was found or a step failed, 2 bad usage.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let root = workspace_root();
+    let passed = match words.as_slice() {
+        ["tidy"] => tidy::run(&root),
+        ["deny"] => check::run_one(&root, check::Step::Deny, false),
+        ["deny", "--online"] => check::run_one(&root, check::Step::Deny, true),
+        ["check", options @ ..] => match check::Options::parse(options) {
+            Ok(options) => check::run(&root, &options),
+            Err(problem) => return usage(&problem),
+        },
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}\n\nRules of tidy (excuse a line with `// tidy: allow(RULE) reason` on it or above it):");
+            for (rule, meaning) in tidy::RULES {
+                println!("  {rule:<18} {meaning}");
+            }
+            true
+        }
+        other => return usage(&format!("`{}` is not a command", other.join(" "))),
+    };
+    if passed { ExitCode::SUCCESS } else { ExitCode::from(1) }
+}
+
+fn usage(problem: &str) -> ExitCode {
+    eprintln!("xtask: {problem}\n\n{HELP}");
+    ExitCode::from(2)
+}
+
+/// The checkout this crate was built from: its manifest's parent, so that the working directory does not matter.
+fn workspace_root() -> PathBuf {
+    let manifest =
+        std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    manifest.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}

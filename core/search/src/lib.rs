@@ -1,1 +1,38 @@
-//! Placeholder while the crate is being written.
+//! How what an officer asks is compared with what a record says.
+//!
+//! Three steps, each a plain function of its arguments (no I/O, no clock, no randomness):
+//!
+//! 1. **Normalise.** A mark, a VIN, a name, a date or an identifier as typed becomes its comparable form
+//!    ([`normalise_vrm`], [`name_tokens`], [`parse_dob`], [`normalise_identifier`]), and a whole question becomes a plan
+//!    ([`plan_vehicle`], [`plan_person`]). What cannot be searched is an [`InvalidQuery`], never an empty answer.
+//! 2. **Find candidates.** Not here: the store does it. This crate says under which tokens a person is indexed
+//!    ([`index_tokens`]) and how near a token of the vocabulary is to one asked ([`token_level`]).
+//! 3. **Score.** [`score_vehicle`] and [`score_person`] say whether a candidate is shown, as a hit or as a possible
+//!    match, how well it agrees in a word, and why in words an officer can say aloud.
+//!
+//! The rules come from `PRODUCT.md` (rule 3: a possible match is not a match) and `MATCHING.md`. Nothing is rejected for
+//! its shape: an odd mark or an impossible date is compared as it was given.
+
+mod assign;
+mod dob;
+mod error;
+mod name;
+mod nickname;
+mod person;
+mod reason;
+mod score;
+mod token;
+mod vehicle;
+mod vrm;
+
+pub use dob::{ABOUT_YEARS, DobQuery, parse_dob};
+pub use error::InvalidQuery;
+pub use name::{MAX_TOKEN_CHARS, MAX_TOKENS, name_tokens, phonetic_key};
+pub use nickname::same_nickname_class;
+pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_tokens, normalise_identifier, plan_person};
+pub use score::{PersonMatch, PersonScorer, score_person};
+pub use token::{PreparedToken, TokenLevel, prepare_token, token_level};
+pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
+pub use vrm::{
+    MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, decide_by_format, fold_vrm, normalise_vin, normalise_vrm, uk_format,
+};

@@ -1,1 +1,60 @@
-//! Placeholder while the crate is being written.
+//! What travels between hub and device: shapes, encodings, signatures, digests.
+//!
+//! Everything here is computed over bytes that are handed in: no sockets, no files, no clock. Each form carries its
+//! version from its first bytes; `docs/protocol.md` describes them byte by byte and `tests/golden` holds one of each.
+//!
+//! * [`envelope`]: a signed document (root, head, manifest set, manifest, grant, policy);
+//! * [`documents`] and [`policy`]: what is in them;
+//! * [`segment`] and [`batch`]: encrypted frames, and the columns inside;
+//! * [`digest`]: the multiset digest that proves what is stored;
+//! * [`journal`]: sealed entries on their way up; [`enrol`]: how a device comes in.
+
+pub mod batch;
+mod columns;
+pub mod digest;
+pub mod documents;
+pub mod enrol;
+pub mod envelope;
+mod error;
+pub mod journal;
+pub mod policy;
+mod record_columns;
+pub mod segment;
+
+pub use documents::*;
+pub use error::WireError;
+
+/// Version of the protocol that this build speaks. A hub that speaks another answers with a clear refusal.
+pub const PROTOCOL_VERSION: u8 = 1;
+/// Version of the record schema inside segments and in the store.
+pub const RECORD_SCHEMA: u8 = 1;
+
+/// A BLAKE3-256 hash of bytes as they travel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize)]
+pub struct Hash32(pub [u8; 32]);
+
+impl Hash32 {
+    /// The hash of `bytes`.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// Reads the 64 hexadecimal digits that `Display` writes.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        blake3::Hash::from_hex(text).ok().map(|h| Self(*h.as_bytes()))
+    }
+}
+
+impl std::fmt::Display for Hash32 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl std::fmt::Debug for Hash32 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}

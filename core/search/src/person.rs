@@ -1,0 +1,131 @@
+//! Persons: the plan of a question, and the keys under which a record is found.
+
+use crate::dob::{DobQuery, parse_dob};
+use crate::error::InvalidQuery;
+use crate::name::name_tokens;
+use crate::vehicle::field;
+use crate::vrm::alphanumeric;
+use beatcheck_model::{Person, PersonQuery, Sex};
+
+/// Longest identifier that is searched for, in characters after normalising.
+pub const MAX_IDENTIFIER_LEN: usize = 64;
+
+/// What to look up for a person. Tokens are those of [`name_tokens`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PersonPlan {
+    /// Tokens of the surname.
+    pub surname: Vec<String>,
+    /// Tokens of the given names.
+    pub given: Vec<String>,
+    /// Tokens of a whole name in any order.
+    pub any: Vec<String>,
+    /// Date of birth.
+    pub dob: Option<DobQuery>,
+    /// Sex, where it is to count; never `Unknown`.
+    pub sex: Option<Sex>,
+    /// Identifier, by [`normalise_identifier`].
+    pub identifier: Option<String>,
+}
+
+/// Plans a person check. A blank field counts as not given; a sex alone is not enough to search by.
+///
+/// # Errors
+/// [`InvalidQuery`] if nothing usable was given, a date of birth was given that [`parse_dob`] does not read, or a field
+/// is longer than `MAX_FIELD_BYTES` (an identifier: [`MAX_IDENTIFIER_LEN`] characters; it is never cut short).
+///
+/// ```
+/// use beatcheck_model::PersonQuery;
+/// use beatcheck_search::plan_person;
+/// let plan = plan_person(&PersonQuery { surname: Some("O'Neill".into()), ..Default::default() }).unwrap();
+/// assert_eq!(plan.surname, ["oneill"]);
+/// assert_eq!(plan_person(&PersonQuery::default()).unwrap_err().code, "nothing_asked");
+/// ```
+pub fn plan_person(q: &PersonQuery) -> Result<PersonPlan, InvalidQuery> {
+    let tokens = |text: &Option<String>| Ok(field(text.as_deref())?.map(name_tokens).unwrap_or_default());
+    let identifier = match field(q.identifier.as_deref())? {
+        None => None,
+        Some(t) => Some(normalise_identifier(t)).filter(|t| !t.is_empty()),
+    };
+    if identifier.as_ref().is_some_and(|t| t.len() > MAX_IDENTIFIER_LEN) {
+        return Err(InvalidQuery::FIELD_TOO_LONG);
+    }
+    let plan = PersonPlan {
+        surname: tokens(&q.surname)?,
+        given: tokens(&q.given)?,
+        any: tokens(&q.name)?,
+        dob: field(q.dob.as_deref())?.map(parse_dob).transpose()?,
+        sex: q.sex.filter(|s| *s != Sex::Unknown),
+        identifier,
+    };
+    let named = !(plan.surname.is_empty() && plan.given.is_empty() && plan.any.is_empty());
+    if named || plan.dob.is_some() || plan.identifier.is_some() {
+        Ok(plan)
+    } else {
+        Err(InvalidQuery::NOTHING_ASKED)
+    }
+}
+
+/// The comparable form of an identifier: NFKC, upper case, only `A-Z0-9`. Empty if nothing is left. Idempotent.
+///
+/// ```
+/// assert_eq!(beatcheck_search::normalise_identifier("2001/0000123x"), "20010000123X");
+/// ```
+#[must_use]
+pub fn normalise_identifier(text: &str) -> String {
+    alphanumeric(text, usize::MAX).unwrap_or_default()
+}
+
+/// The tokens under which a person is indexed: those of all names, aliases too, each once, in order of first use.
+#[must_use]
+pub fn index_tokens(p: &Person) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for token in p.names.iter().flat_map(|n| name_tokens(&n.surname).into_iter().chain(name_tokens(&n.given))) {
+        if !out.contains(&token) {
+            out.push(token);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use beatcheck_model::{MAX_FIELD_BYTES, Name};
+
+    fn code(q: PersonQuery) -> Option<&'static str> {
+        plan_person(&q).map_err(|e| e.code).err()
+    }
+
+    #[test]
+    fn plans() {
+        let q = PersonQuery {
+            surname: Some("Smith".into()),
+            given: Some(" ".into()),
+            dob: Some("".into()),
+            sex: Some(Sex::Unknown),
+            identifier: Some("--".into()),
+            ..Default::default()
+        };
+        let plan = plan_person(&q).expect("a plan");
+        assert_eq!(plan, PersonPlan { surname: vec!["smith".into()], ..Default::default() });
+    }
+
+    #[test]
+    fn refusals() {
+        assert_eq!(code(PersonQuery { sex: Some(Sex::Male), ..Default::default() }), Some("nothing_asked"));
+        assert_eq!(code(PersonQuery { name: Some("?!".into()), ..Default::default() }), Some("nothing_asked"));
+        let long = "a".repeat(MAX_FIELD_BYTES + 1);
+        assert_eq!(code(PersonQuery { name: Some(long.clone()), ..Default::default() }), Some("field_too_long"));
+        assert_eq!(code(PersonQuery { dob: Some("soon".into()), ..Default::default() }), Some("invalid_dob"));
+        let id = Some("9".repeat(MAX_IDENTIFIER_LEN + 1));
+        assert_eq!(code(PersonQuery { identifier: id, ..Default::default() }), Some("field_too_long"));
+    }
+
+    #[test]
+    fn indexed_under_every_name_once() {
+        let name =
+            |given: &str, surname: &str| Name { given: given.into(), surname: surname.into(), kind: String::new() };
+        let p = Person { names: vec![name("Ann Marie", "Smith"), name("Annie", "Smith-Jones")], ..Default::default() };
+        assert_eq!(index_tokens(&p), ["smith", "ann", "marie", "jones", "annie"]);
+    }
+}

@@ -1,0 +1,193 @@
+//! How near one name token is to another: the levels on which all of the scoring stands.
+//!
+//! A person search scores the vocabulary, not the people: every distinct token once for every token asked. Tens of
+//! thousands of calls a question make the order of the tests matter. Cheap ones stand first, and an edit distance is
+//! computed only where lengths and letter sets leave it possible (one edit takes at most one letter away and brings at
+//! most one, so letter sets of tokens `d` edits apart differ by at most `d` each way).
+
+use crate::name::phonetic_key;
+use crate::nickname::other_forms;
+
+/// How well two tokens agree. Ordered: better is greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TokenLevel {
+    /// One is the other's first letter alone.
+    Initial,
+    /// They sound alike (equal [`phonetic_key`]).
+    Sound,
+    /// Two edits apart, or Jaro-Winkler similarity of at least 0.92.
+    Near2,
+    /// Forms of one given name ([`crate::same_nickname_class`]).
+    Nickname,
+    /// One letter more, less or other, or two neighbours exchanged.
+    Near1,
+    /// Equal.
+    Exact,
+}
+
+/// A token asked, with what is worth computing once for all comparisons.
+#[derive(Clone, Debug)]
+pub struct PreparedToken {
+    text: String,
+    chars: usize,
+    letters: u64,
+    phonetic: String,
+    forms: Vec<&'static str>,
+    /// First letters of `forms`, as in `letters`.
+    form_initials: u64,
+}
+
+impl PreparedToken {
+    /// The token itself.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Its sound key ([`phonetic_key`]), empty if it has none.
+    #[must_use]
+    pub fn phonetic(&self) -> &str {
+        &self.phonetic
+    }
+
+    /// The other forms of this given name by the table of nicknames, sorted; for candidates by look-up.
+    #[must_use]
+    pub fn forms(&self) -> &[&'static str] {
+        &self.forms
+    }
+}
+
+/// Prepares a token of [`crate::name_tokens`] for many comparisons.
+#[must_use]
+pub fn prepare_token(t: &str) -> PreparedToken {
+    let (letters, chars) = letters(t);
+    let forms = other_forms(t);
+    let form_initials = forms.iter().filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
+    PreparedToken { text: t.to_owned(), chars, letters, phonetic: phonetic_key(t), forms, form_initials }
+}
+
+/// The best level at which a token of the vocabulary agrees with the one asked, `None` if they are unrelated.
+///
+/// `vocab_phonetic` is the vocabulary token's [`phonetic_key`], kept with the vocabulary; empty if it has none. Tokens
+/// of three letters or fewer have no near ones among themselves: half of them are one edit apart.
+///
+/// ```
+/// use beatcheck_search::{TokenLevel, phonetic_key, prepare_token, token_level};
+/// let asked = prepare_token("smith");
+/// assert_eq!(token_level(&asked, "smyth", &phonetic_key("smyth")), Some(TokenLevel::Near1));
+/// assert_eq!(token_level(&asked, "jones", &phonetic_key("jones")), None);
+/// ```
+#[must_use]
+pub fn token_level(q: &PreparedToken, vocab: &str, vocab_phonetic: &str) -> Option<TokenLevel> {
+    level_with(q, vocab, || vocab_phonetic == q.phonetic)
+}
+
+/// As [`token_level`], where the other's sound is not at hand: it is computed only if nothing better agrees.
+pub(crate) fn token_level_alone(q: &PreparedToken, other: &str) -> Option<TokenLevel> {
+    level_with(q, other, || phonetic_key(other) == q.phonetic)
+}
+
+/// Shortest sound key that says anything: `L` is Lee, Leah, Lou and Ali.
+const MIN_PHONETIC: usize = 2;
+const JARO_WINKLER: f64 = 0.92;
+
+fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Option<TokenLevel> {
+    let (mask, chars) = letters(v);
+    if chars == 0 || q.chars == 0 {
+        return None;
+    }
+    if mask == q.letters && q.text == v {
+        return Some(TokenLevel::Exact);
+    }
+    if chars == 1 || q.chars == 1 {
+        return (q.text.chars().next() == v.chars().next()).then_some(TokenLevel::Initial);
+    }
+    let apart = (q.letters & !mask).count_ones().max((mask & !q.letters).count_ones());
+    let (short, long) = (chars.min(q.chars), chars.max(q.chars));
+    let mut edits = usize::MAX;
+    if apart <= 2 && long - short <= 2 && short >= 3 && long >= 4 {
+        edits = strsim::osa_distance(&q.text, v);
+    }
+    if edits <= 1 {
+        return Some(TokenLevel::Near1);
+    }
+    if q.form_initials & v.chars().next().map_or(0, letter_bit) != 0 && q.forms.binary_search(&v).is_ok() {
+        return Some(TokenLevel::Nickname);
+    }
+    if edits == 2 && short >= 5 {
+        return Some(TokenLevel::Near2);
+    }
+    if short >= 4 && long - short <= 4 && apart <= 5 && same_start(&q.text, v) {
+        let alike = strsim::jaro_winkler(&q.text, v);
+        if alike >= JARO_WINKLER {
+            return Some(TokenLevel::Near2);
+        }
+    }
+    (q.phonetic.len() >= MIN_PHONETIC && sounds()).then_some(TokenLevel::Sound)
+}
+
+/// Whether the first two bytes are equal: no pair without that reaches the similarity asked with few exceptions, and
+/// those are found by edits.
+fn same_start(a: &str, b: &str) -> bool {
+    a.as_bytes().get(..2) == b.as_bytes().get(..2)
+}
+
+/// The set of letters and the number of characters of a token, in one pass.
+fn letters(t: &str) -> (u64, usize) {
+    let mut mask = 0;
+    let mut chars = 0;
+    for b in t.bytes() {
+        if !b.is_ascii() {
+            return t.chars().fold((0, 0), |(m, n), c| (m | letter_bit(c), n + 1));
+        }
+        mask |= letter_bit(char::from(b));
+        chars += 1;
+    }
+    (mask, chars)
+}
+
+/// A letter's bit. Rare characters share bits, which only makes sets look more alike than they are: nothing is missed.
+fn letter_bit(c: char) -> u64 {
+    1 << (u32::from(c) & 63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn level(a: &str, b: &str) -> Option<TokenLevel> {
+        let one = token_level(&prepare_token(a), b, &phonetic_key(b));
+        assert_eq!(one, token_level_alone(&prepare_token(a), b));
+        one
+    }
+
+    #[test]
+    fn levels_by_table() {
+        use TokenLevel::*;
+        for (a, b, expected) in [
+            ("smith", "smith", Some(Exact)),
+            ("smith", "smtih", Some(Near1)),
+            ("smith", "smiths", Some(Near1)),
+            ("jon", "john", Some(Near1)),
+            ("tom", "tim", None),
+            ("bill", "william", Some(Nickname)),
+            ("robert", "bob", Some(Nickname)),
+            ("macdonald", "mcdonnald", Some(Near2)),
+            ("christophe", "christopherson", Some(Near2)),
+            ("phillips", "filips", Some(Sound)),
+            ("schmidt", "smith", None),
+            ("j", "john", Some(Initial)),
+            ("john", "j", Some(Initial)),
+            ("j", "k", None),
+            ("smith", "patel", None),
+            ("мария", "марья", Some(Near1)),
+            ("", "a", None),
+        ] {
+            let found = level(a, b);
+            if expected.is_some() || found.is_some_and(|l| l > Sound) {
+                assert_eq!(found, expected, "{a} {b}");
+            }
+        }
+        assert!(Initial < Sound && Sound < Near2 && Near2 < Nickname && Nickname < Near1 && Near1 < Exact);
+    }
+}

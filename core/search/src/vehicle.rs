@@ -1,0 +1,231 @@
+//! Vehicles: the plan of a question, and what a record answers to it.
+//!
+//! Rule 3 of `PRODUCT.md`: the mark as written is a hit; a look-alike is only possible unless the plate's format leaves
+//! one reading, and it prompts to compare make and colour. A VIN as written is a hit; its check digit is mandatory only
+//! in North America and China, so a wrong one is a warning (`beatcheck_model::vin`). Where mark and VIN were both given
+//! and the record has both, they must agree: a mark on another car's VIN is how a clone looks.
+
+use crate::error::InvalidQuery;
+use crate::reason::reason;
+use crate::vrm::{decide_by_format, fold_vrm, normalise_vin, normalise_vrm};
+use beatcheck_model::{Grade, MAX_FIELD_BYTES, Outcome, Reason, Vehicle, VehicleQuery, vin};
+
+/// What to look up for a vehicle: each field that is set is a key to ask the store for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VehiclePlan {
+    /// The mark as written, normalised.
+    pub vrm: Option<String>,
+    /// The one reading that the plate's format leaves, where the mark as written is none (`decide_by_format`).
+    pub vrm_decided: Option<String>,
+    /// The look-alike key of the mark (`fold_vrm`); set whenever `vrm` is.
+    pub vrm_folded: Option<String>,
+    /// The VIN, normalised.
+    pub vin: Option<String>,
+}
+
+/// How a vehicle record answers a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VehicleMatch {
+    /// 0 to 1, for sorting only.
+    pub score: f64,
+    /// How well it agrees, in a word.
+    pub grade: Grade,
+    /// `Hit` or `Possible`.
+    pub outcome: Outcome,
+    /// Why, strongest first; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+/// Plans a vehicle check. A blank field counts as not given.
+///
+/// # Errors
+/// [`InvalidQuery`] if neither a mark nor a VIN was given, if one that was given cannot be normalised (it is not
+/// silently dropped), or if a field is longer than [`MAX_FIELD_BYTES`].
+///
+/// ```
+/// use beatcheck_model::VehicleQuery;
+/// let plan = beatcheck_search::plan_vehicle(&VehicleQuery { vrm: Some("bd5i smr".into()), vin: None }).unwrap();
+/// assert_eq!(plan.vrm.as_deref(), Some("BD5ISMR"));
+/// assert_eq!(plan.vrm_decided.as_deref(), Some("BD51SMR"));
+/// ```
+pub fn plan_vehicle(q: &VehicleQuery) -> Result<VehiclePlan, InvalidQuery> {
+    let vrm = field(q.vrm.as_deref())?.map(|t| normalise_vrm(t).ok_or(InvalidQuery::INVALID_VRM)).transpose()?;
+    let vin = field(q.vin.as_deref())?.map(|t| normalise_vin(t).ok_or(InvalidQuery::INVALID_VIN)).transpose()?;
+    if vrm.is_none() && vin.is_none() {
+        return Err(InvalidQuery::NOTHING_ASKED);
+    }
+    Ok(VehiclePlan {
+        vrm_decided: vrm.as_deref().and_then(decide_by_format),
+        vrm_folded: vrm.as_deref().map(fold_vrm),
+        vrm,
+        vin,
+    })
+}
+
+/// A field's text if it is not blank.
+pub(crate) fn field(text: Option<&str>) -> Result<Option<&str>, InvalidQuery> {
+    match text {
+        Some(t) if t.len() > MAX_FIELD_BYTES => Err(InvalidQuery::FIELD_TOO_LONG),
+        Some(t) if t.trim().is_empty() => Ok(None),
+        t => Ok(t),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Agreement {
+    /// Not asked, or the record has none.
+    Neutral,
+    Differs,
+    Folded,
+    Decided,
+    Exact,
+}
+
+/// Compares a record with a plan; `None` if neither its mark nor its VIN answers to it.
+///
+/// | mark | VIN | outcome, grade |
+/// |---|---|---|
+/// | as written | agrees, not asked or not recorded | hit, certain |
+/// | decided by format | the same | hit, strong |
+/// | look-alike | not asked or not recorded | possible, fair |
+/// | look-alike | equal | hit, strong |
+/// | not asked or not recorded | equal | hit, certain |
+/// | agrees | differs, or the reverse | possible, fair |
+///
+/// A record whose mark is `None` (damaged in the extract) is never found by mark.
+#[must_use]
+pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
+    use Agreement::*;
+    let mark = match (&plan.vrm, &v.vrm) {
+        (Some(asked), Some(held)) if asked == held => Exact,
+        (Some(_), Some(held)) if plan.vrm_decided.as_ref() == Some(held) => Decided,
+        (Some(_), Some(held)) if plan.vrm_folded.as_deref() == Some(&fold_vrm(held)) => Folded,
+        (Some(_), Some(_)) => Differs,
+        _ => Neutral,
+    };
+    let number = match (&plan.vin, normalise_vin(&v.vin)) {
+        (Some(asked), Some(held)) if *asked == held => Exact,
+        (Some(_), Some(_)) => Differs,
+        _ => Neutral,
+    };
+    let mut reasons = Vec::new();
+    match mark {
+        Exact => reasons.push(reason("vrm_exact")),
+        Decided => reasons.push(reason("vrm_format_decided")),
+        Folded => reasons.push(folded_reason(plan.vrm.as_deref()?, v.vrm.as_deref()?)),
+        Differs | Neutral => {}
+    }
+    if number == Exact {
+        reasons.push(reason("vin_exact"));
+        if plan.vin.as_deref().is_some_and(|n| n.len() == vin::VIN_LEN && !vin::is_checked(n)) {
+            reasons.push(reason("vin_check_digit"));
+        }
+    }
+    let (outcome, grade, score) = match (mark, number) {
+        (Exact, Exact) => (Outcome::Hit, Grade::Certain, 1.0),
+        (Exact, Neutral) => (Outcome::Hit, Grade::Certain, 0.98),
+        (Neutral, Exact) => (Outcome::Hit, Grade::Certain, 0.97),
+        (Decided | Folded, Exact) => (Outcome::Hit, Grade::Strong, 0.95),
+        (Decided, Neutral) => (Outcome::Hit, Grade::Strong, 0.9),
+        (Folded, Neutral) => (Outcome::Possible, Grade::Fair, 0.6),
+        (Differs, Exact) => {
+            reasons.push(reason("vrm_differs"));
+            (Outcome::Possible, Grade::Fair, 0.7)
+        }
+        (Exact | Decided, Differs) => {
+            reasons.push(reason("vin_differs"));
+            (Outcome::Possible, Grade::Fair, 0.65)
+        }
+        (Folded, Differs) => {
+            reasons.push(reason("vin_differs"));
+            (Outcome::Possible, Grade::Weak, 0.3)
+        }
+        (Differs | Neutral, Differs | Neutral | Folded | Decided) | (_, Folded | Decided) => return None,
+    };
+    Some(VehicleMatch { score, grade, outcome, reasons })
+}
+
+/// Names the first character that differs, and what to do about it.
+fn folded_reason(asked: &str, held: &str) -> Reason {
+    let text = match asked.chars().zip(held.chars()).enumerate().find(|(_, (a, h))| a != h) {
+        Some((i, (a, h))) => format!(
+            "looks alike, character {} differs: {h} ({}) on the record, {a} ({}) asked; compare make and colour",
+            i + 1,
+            class(h),
+            class(a)
+        ),
+        None => "looks alike; compare make and colour".to_owned(),
+    };
+    Reason { code: "vrm_folded".to_owned(), text }
+}
+
+fn class(c: char) -> &'static str {
+    if c.is_ascii_digit() { "digit" } else { "letter" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(vrm: &str, vin: &str) -> VehiclePlan {
+        plan_vehicle(&VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()) }).expect("a plan")
+    }
+
+    fn car(vrm: Option<&str>, vin: &str) -> Vehicle {
+        Vehicle { vrm: vrm.map(Into::into), vin: vin.into(), ..Vehicle::default() }
+    }
+
+    fn told(m: Option<VehicleMatch>) -> Option<(Outcome, Grade, Vec<String>)> {
+        m.map(|m| (m.outcome, m.grade, m.reasons.into_iter().map(|r| r.code).collect()))
+    }
+
+    fn expect(outcome: Outcome, grade: Grade, codes: &[&str]) -> Option<(Outcome, Grade, Vec<String>)> {
+        Some((outcome, grade, codes.iter().map(|&c| c.to_owned()).collect()))
+    }
+
+    const GOOD: &str = "1M8GDM9AXKP042788";
+    const BAD: &str = "1M8GDM9A1KP042788";
+
+    #[test]
+    fn marks() {
+        let held = car(Some("BD51SMR"), "");
+        let certain = expect(Outcome::Hit, Grade::Certain, &["vrm_exact"]);
+        assert_eq!(told(score_vehicle(&plan("bd51 smr", ""), &held)), certain);
+        let decided = expect(Outcome::Hit, Grade::Strong, &["vrm_format_decided"]);
+        assert_eq!(told(score_vehicle(&plan("BD5I SMR", ""), &held)), decided);
+        assert_eq!(told(score_vehicle(&plan("BD52 SMR", ""), &held)), None);
+        assert_eq!(told(score_vehicle(&plan("NA", ""), &car(None, ""))), None);
+        // As written it fits a format (Northern Ireland), so nothing is decided.
+        let m = score_vehicle(&plan("IO123", ""), &car(Some("10123"), "")).expect("folded");
+        assert_eq!((m.outcome, m.grade), (Outcome::Possible, Grade::Fair));
+        assert!(m.reasons[0].text.contains("character 1") && m.reasons[0].text.contains("make and colour"));
+    }
+
+    #[test]
+    fn numbers() {
+        let exact = expect(Outcome::Hit, Grade::Certain, &["vin_exact"]);
+        assert_eq!(told(score_vehicle(&plan("", GOOD), &car(None, &GOOD.to_lowercase()))), exact);
+        let warned = expect(Outcome::Hit, Grade::Certain, &["vin_exact", "vin_check_digit"]);
+        assert_eq!(told(score_vehicle(&plan("", BAD), &car(None, BAD))), warned);
+        assert_eq!(told(score_vehicle(&plan("", GOOD), &car(None, ""))), None);
+    }
+
+    #[test]
+    fn mark_and_number_that_disagree_are_only_possible() {
+        let one = expect(Outcome::Possible, Grade::Fair, &["vrm_exact", "vin_differs"]);
+        assert_eq!(told(score_vehicle(&plan("BD51SMR", GOOD), &car(Some("BD51SMR"), BAD))), one);
+        let other = expect(Outcome::Possible, Grade::Fair, &["vin_exact", "vrm_differs"]);
+        assert_eq!(told(score_vehicle(&plan("BD51SMR", GOOD), &car(Some("A1"), GOOD))), other);
+    }
+
+    #[test]
+    fn questions_that_cannot_be_searched() {
+        let code = |vrm: &str, vin: &str| {
+            plan_vehicle(&VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()) }).map_err(|e| e.code).err()
+        };
+        assert_eq!(code(" ", ""), Some("nothing_asked"));
+        assert_eq!(code("??", ""), Some("invalid_vrm"));
+        assert_eq!(code("A1", &"9".repeat(21)), Some("invalid_vin"));
+        assert_eq!(code(&" ".repeat(MAX_FIELD_BYTES + 1), ""), Some("field_too_long"));
+    }
+}

@@ -1,0 +1,249 @@
+//! The signed documents: root, head, manifest set, manifest and grant (SYNC: objects).
+
+use crate::envelope::VerifyKey;
+use crate::{Hash32, WireError};
+use beatcheck_model::{RecordKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Compartments on one device, at most.
+pub const MAX_COMPARTMENTS: usize = 64;
+
+/// Opaque name of a compartment: caches and manifest sets tell nothing by it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct CompartmentId(pub [u8; 16]);
+
+impl std::fmt::Display for CompartmentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl std::fmt::Debug for CompartmentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl CompartmentId {
+    /// Reads the 32 hexadecimal digits that `Display` writes.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        beatcheck_model::RecordId::from_hex(text).map(|r| Self(r.0))
+    }
+}
+
+/// Name of a device, random, given at enrolment.
+pub type DeviceId = CompartmentId;
+
+/// The hub's trust keys. Signed by the root key, whose fingerprint came in the enrolment code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Counts the published forms; only moves forward.
+    pub root_version: u64,
+    /// The root key itself.
+    pub root_key: VerifyKey,
+    /// Signs heads, manifest sets and manifests.
+    pub publish_key: VerifyKey,
+    /// Signs grants.
+    pub grant_key: VerifyKey,
+    /// Signs policy.
+    pub policy_key: VerifyKey,
+    /// X25519 public key to which journal entries are sealed.
+    pub audit_key: [u8; 32],
+    /// SHA-256 of the CA certificate (DER) that signs the hub's and the devices' certificates.
+    pub ca_sha256: [u8; 32],
+}
+
+/// What is current: the smallest thing to ask for, and all that a poll without change needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Counts the signings; only moves forward.
+    pub head_version: u64,
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// From when on data under it is stale.
+    pub expires: Timestamp,
+    /// Hash of the manifest set's bytes.
+    pub set_hash: Hash32,
+    /// When to ask next, in seconds; the device adds jitter.
+    pub ask_again_s: u32,
+}
+
+/// The manifests that a head names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManifestSet {
+    /// Compartment and hash of its manifest's bytes, sorted by compartment.
+    pub manifests: Vec<(CompartmentId, Hash32)>,
+}
+
+/// One segment as a manifest lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentRef {
+    /// Hash of its bytes, and its name.
+    pub hash: Hash32,
+    /// Its size in bytes.
+    pub bytes: u32,
+    /// Number of frames.
+    pub frames: u16,
+    /// Rows in it.
+    pub rows: u32,
+    /// Which of the compartment's keys opens it.
+    pub key_epoch: u32,
+}
+
+/// The full state at a watermark.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Hub sequence up to which it is complete.
+    pub watermark: u64,
+    /// Its parts, in order.
+    pub segments: Vec<SegmentRef>,
+}
+
+/// The changes between two watermarks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// It applies to a state at this watermark or later, before `to`.
+    pub from: u64,
+    /// The watermark after it.
+    pub to: u64,
+    /// Its parts, in order.
+    pub segments: Vec<SegmentRef>,
+}
+
+/// What a compartment consists of now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Compartment.
+    pub compartment: CompartmentId,
+    /// Counts the published forms; only moves forward.
+    pub manifest_version: u64,
+    /// Hash of the manifest before this one; zero for the first.
+    pub previous: Hash32,
+    /// Key epoch in which new segments are written.
+    pub key_epoch: u32,
+    /// Schema of the records.
+    pub schema: u8,
+    /// Source, as shown in answers.
+    pub source: String,
+    /// Kind of its records.
+    pub kind: RecordKind,
+    /// The extract's own time (rule 1).
+    pub as_of: Timestamp,
+    /// When the next extract is overdue, if the source has an interval.
+    pub due_by: Option<Timestamp>,
+    /// Whether the last extract was refused, so that the source is stale whatever its age.
+    pub last_refused: bool,
+    /// Whether the source carries warnings about its kind of subject.
+    pub warnings: bool,
+    /// Highest hub sequence contained.
+    pub watermark: u64,
+    /// Records after applying all.
+    pub rows: u64,
+    /// Records that cannot be found by their mark.
+    pub unsearchable: u64,
+    /// Digest of those records (BLAKE3 of the LtHash state).
+    pub digest: Hash32,
+    /// Full state.
+    pub snapshot: Snapshot,
+    /// Changes since, oldest first, contiguous.
+    pub deltas: Vec<Delta>,
+}
+
+impl Manifest {
+    /// Checks what must hold of any manifest, whoever signed it: contiguous deltas, counts within limits.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`].
+    pub fn validate(&self) -> Result<(), WireError> {
+        let bad = Err(WireError::Malformed("manifest"));
+        if self.snapshot.watermark > self.watermark {
+            return bad;
+        }
+        for pair in self.deltas.windows(2) {
+            if pair[0].to != pair[1].from {
+                return bad;
+            }
+        }
+        if self.deltas.iter().any(|d| d.from >= d.to) {
+            return bad;
+        }
+        let end = self.deltas.last().map_or(self.snapshot.watermark, |d| d.to);
+        let reaches = self.deltas.first().is_none_or(|d| d.from <= self.snapshot.watermark);
+        let all = self.snapshot.segments.iter().chain(self.deltas.iter().flat_map(|d| &d.segments));
+        for s in all {
+            if s.bytes as usize > crate::segment::MAX_SEGMENT || s.frames == 0 {
+                return bad;
+            }
+        }
+        if end != self.watermark || !reaches { bad } else { Ok(()) }
+    }
+}
+
+/// A compartment in a grant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantedCompartment {
+    /// Opaque name.
+    pub id: CompartmentId,
+    /// Name by which policy and officers know it.
+    pub name: String,
+    /// Source.
+    pub source: String,
+    /// Kind of its records.
+    pub kind: RecordKind,
+    /// Whether it carries warnings.
+    pub warnings: bool,
+    /// Key epochs the device is given, oldest first, with the BLAKE3 hash of each key: the keys travel beside the
+    /// signed grant, so that the grant can be kept without them.
+    pub epochs: Vec<(u32, Hash32)>,
+}
+
+/// What one device may hold and do now. Over mutual TLS only, never cached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Counts this device's grants; only moves forward.
+    pub grant_version: u64,
+    /// The device.
+    pub device: DeviceId,
+    /// The officer whose device it is.
+    pub officer: String,
+    /// The officer's role in policy.
+    pub role: String,
+    /// When it was issued: hub time, and the start of the lease.
+    pub issued: Timestamp,
+    /// Version of the policy that it stands on.
+    pub policy_version: u64,
+    /// What may be held.
+    pub compartments: Vec<GrantedCompartment>,
+    /// Set: erase everything and report.
+    pub wipe: bool,
+}
+
+/// A compartment key, which travels beside the grant.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct CompartmentKey {
+    /// Compartment.
+    #[zeroize(skip)]
+    pub compartment: CompartmentId,
+    /// Epoch.
+    pub epoch: u32,
+    /// The key.
+    pub key: [u8; 32],
+}
+
+impl std::fmt::Debug for CompartmentKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CompartmentKey({}, epoch {}, ...)", self.compartment, self.epoch)
+    }
+}
+
+/// The answer to a request for the grant: signed grant, its keys, and the signed policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantBundle {
+    /// The signed grant.
+    pub grant: Vec<u8>,
+    /// The keys that its epochs name.
+    pub keys: Vec<CompartmentKey>,
+    /// The signed policy that it stands on.
+    pub policy: Vec<u8>,
+}

@@ -1,0 +1,176 @@
+//! Segments: a compressed batch in AEAD frames, named by the hash of its ciphertext.
+//!
+//! ```text
+//! offset  bytes  what
+//! 0       4      "BCSG"
+//! 4       1      format version (1)
+//! 5       16     salt, random: the segment's key is HKDF-SHA-256(salt, compartment key of the epoch)
+//! 21      2      number of frames, little endian
+//! 23      ..     frames: each 16,384 bytes, the last one shorter; AES-256-GCM ciphertext and its 16-byte tag
+//! ```
+//! A frame's nonce is its index (little endian, padded with zeros to 12 bytes) and its associated data is the header
+//! and the index: a frame can neither be moved nor taken from another segment, and a segment cannot be cut short. A
+//! cache that holds one learns its size and nothing else. Frames are the unit of resuming.
+
+use crate::batch::{self, Change};
+use crate::{Hash32, WireError};
+use beatcheck_model::RecordKind;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::hkdf;
+
+const MAGIC: &[u8; 4] = b"BCSG";
+const VERSION: u8 = 1;
+/// Bytes before the first frame.
+pub const HEADER: usize = 23;
+/// Largest frame as it travels, tag included.
+pub const FRAME: usize = 16 * 1024;
+const TAG: usize = 16;
+/// Largest segment as it travels.
+pub const MAX_SEGMENT: usize = 256 * 1024;
+/// Largest batch after decompression: what a device must be able to hold in memory.
+pub const MAX_PLAIN: usize = 16 * 1024 * 1024;
+/// zstd level: segments are written once and read by every device.
+const LEVEL: i32 = 15;
+const MAX_PAYLOAD: usize = (MAX_SEGMENT - HEADER) / FRAME * (FRAME - TAG);
+
+struct Okm;
+impl hkdf::KeyType for Okm {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+fn frame_key(key: &[u8; 32], salt: &[u8]) -> LessSafeKey {
+    let mut out = [0; 32];
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(key);
+    // Both cannot fail: the length is one block, and 32 bytes is AES-256's key size.
+    if let Ok(okm) = prk.expand(&[b"beatcheck segment v1"], Okm) {
+        let _ = okm.fill(&mut out);
+    }
+    let unbound = UnboundKey::new(&AES_256_GCM, &out);
+    zeroize::Zeroize::zeroize(&mut out);
+    LessSafeKey::new(unbound.unwrap_or_else(|_| unreachable!("32 bytes are an AES-256 key")))
+}
+
+fn nonce(index: u16) -> Nonce {
+    let mut n = [0; 12];
+    n[..2].copy_from_slice(&index.to_le_bytes());
+    Nonce::assume_unique_for_key(n)
+}
+
+fn aad(header: &[u8], index: u16) -> Aad<[u8; HEADER + 2]> {
+    let mut a = [0; HEADER + 2];
+    a[..HEADER].copy_from_slice(header);
+    a[HEADER..].copy_from_slice(&index.to_le_bytes());
+    Aad::from(a)
+}
+
+/// A segment ready to be stored and listed.
+#[derive(Debug)]
+pub struct Sealed {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// Their hash: its name.
+    pub hash: Hash32,
+    /// Number of frames.
+    pub frames: u16,
+    /// Changes in it.
+    pub rows: u32,
+    /// Size of the batch before compression.
+    pub plain_bytes: usize,
+}
+
+/// Seals `changes` into as many segments as they need, in order. `salt` is asked for fresh random bytes.
+///
+/// # Errors
+/// [`WireError::OverLimit`] if one single change exceeds a segment; others as [`batch::encode`].
+pub fn seal(
+    kind: RecordKind,
+    changes: &[Change],
+    key: &[u8; 32],
+    salt: &mut dyn FnMut() -> [u8; 16],
+) -> Result<Vec<Sealed>, WireError> {
+    let mut out = Vec::new();
+    let (mut rest, mut take) = (changes, 4096_usize);
+    while !rest.is_empty() {
+        take = take.clamp(1, rest.len());
+        let (now, later) = rest.split_at(take);
+        let plain = batch::encode(kind, now)?;
+        let packed = zstd::bulk::compress(&plain, LEVEL).map_err(|_| WireError::Malformed("batch"))?;
+        if plain.len() > MAX_PLAIN || packed.len() > MAX_PAYLOAD {
+            if take == 1 {
+                return Err(WireError::OverLimit("a single record"));
+            }
+            take /= 2;
+            continue;
+        }
+        // Aim the next one at nine tenths of a full segment.
+        let aim = MAX_PAYLOAD * 9 / 10;
+        let next = take.saturating_mul(aim) / packed.len().max(1);
+        out.push(seal_one(&packed, plain.len(), now.len() as u32, key, salt()));
+        rest = later;
+        take = next.clamp(take / 2 + 1, take * 4);
+    }
+    Ok(out)
+}
+
+fn seal_one(packed: &[u8], plain_bytes: usize, rows: u32, key: &[u8; 32], salt: [u8; 16]) -> Sealed {
+    let frames = packed.len().div_ceil(FRAME - TAG).max(1) as u16;
+    let mut header = [0; HEADER];
+    header[..4].copy_from_slice(MAGIC);
+    header[4] = VERSION;
+    header[5..21].copy_from_slice(&salt);
+    header[21..].copy_from_slice(&frames.to_le_bytes());
+    let key = frame_key(key, &salt);
+    let mut bytes = header.to_vec();
+    for (i, chunk) in packed.chunks(FRAME - TAG).enumerate() {
+        let mut buf = chunk.to_vec();
+        // Sealing fails only beyond 2^36 bytes.
+        let _ = key.seal_in_place_append_tag(nonce(i as u16), aad(&header, i as u16), &mut buf);
+        bytes.extend_from_slice(&buf);
+    }
+    Sealed { hash: Hash32::of(&bytes), bytes, frames, rows, plain_bytes }
+}
+
+/// The byte range of frame `index` in a segment of `bytes` bytes; frame 0 brings the header with it.
+#[must_use]
+pub fn frame_range(bytes: u32, index: u16) -> std::ops::Range<u32> {
+    let start = if index == 0 { 0 } else { HEADER as u32 + u32::from(index) * FRAME as u32 };
+    let end = (HEADER as u32 + (u32::from(index) + 1) * FRAME as u32).min(bytes);
+    start.min(end)..end
+}
+
+/// Opens a whole segment whose bytes were asked for by `hash`.
+///
+/// # Errors
+/// [`WireError::HashMismatch`] if these are not the bytes; [`WireError::BadFrame`] for a wrong key; others if what is
+/// inside does not decode.
+pub fn open(bytes: &[u8], hash: &Hash32, key: &[u8; 32]) -> Result<Vec<Change>, WireError> {
+    if Hash32::of(bytes) != *hash {
+        return Err(WireError::HashMismatch);
+    }
+    if bytes.len() > MAX_SEGMENT {
+        return Err(WireError::OverLimit("segment"));
+    }
+    let (header, body) = bytes.split_at_checked(HEADER).ok_or(WireError::Truncated)?;
+    if &header[..4] != MAGIC {
+        return Err(WireError::WrongKind("segment"));
+    }
+    if header[4] != VERSION {
+        return Err(WireError::UnknownVersion { what: "segment", found: header[4], known: VERSION });
+    }
+    let frames = u16::from_le_bytes([header[21], header[22]]);
+    if body.len().div_ceil(FRAME) != usize::from(frames) {
+        return Err(WireError::Truncated);
+    }
+    let key = frame_key(key, &header[5..21]);
+    let mut packed = Vec::with_capacity(body.len());
+    for (i, chunk) in body.chunks(FRAME).enumerate() {
+        let mut buf = chunk.to_vec();
+        let plain =
+            key.open_in_place(nonce(i as u16), aad(header, i as u16), &mut buf).map_err(|_| WireError::BadFrame)?;
+        packed.extend_from_slice(plain);
+    }
+    let plain = zstd::bulk::decompress(&packed, MAX_PLAIN).map_err(|_| WireError::Malformed("compressed batch"))?;
+    batch::decode(&plain)
+}
