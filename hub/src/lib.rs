@@ -1,1 +1,63 @@
-//! Placeholder while the crate is being written.
+//! The reference hub: takes in extracts, publishes signed manifests and encrypted segments, serves devices.
+//!
+//! * [`ingest`]: a CSV through a mapping file becomes changes with sequence numbers;
+//! * [`publish`]: changes become segments, manifests and a head;
+//! * [`serve`]: axum on rustls, mutual TLS; enrolment, segments, grants, journals.
+//!
+//! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
+
+mod clock;
+mod db;
+mod error;
+mod keys;
+
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use error::HubError;
+pub use keys::Keys;
+
+use beatcheck_model::Timestamp;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// An opened hub. Cheap to clone; connections are opened per use, so that several processes can work on one directory.
+#[derive(Clone)]
+pub struct Hub {
+    dir: PathBuf,
+    clock: Arc<dyn Clock>,
+    db_key: Arc<zeroize::Zeroizing<[u8; 32]>>,
+}
+
+impl Hub {
+    /// Opens the hub in `dir`, which `Hub::init` must have made.
+    ///
+    /// # Errors
+    /// [`HubError::NotAHub`] if there is none.
+    pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, HubError> {
+        let key = keys::read_key(&dir.join("keys/db.key")).map_err(|_| HubError::NotAHub { dir: dir.into() })?;
+        let hub = Self { dir: dir.into(), clock, db_key: Arc::new(key) };
+        db::migrate(&mut hub.conn()?)?;
+        Ok(hub)
+    }
+
+    /// The data directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The hub's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A connection to the hub's database.
+    pub(crate) fn conn(&self) -> Result<rusqlite::Connection, HubError> {
+        db::connect(&self.dir.join("hub.db"), &self.db_key)
+    }
+
+    /// The signing keys, read from their files.
+    pub(crate) fn keys(&self) -> Result<Keys, HubError> {
+        Keys::load(&self.dir.join("keys"))
+    }
+}

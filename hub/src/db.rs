@@ -1,0 +1,35 @@
+//! The hub's database: SQLCipher, its key in a file of its own, numbered migrations.
+
+use crate::HubError;
+use rusqlite::Connection;
+use std::path::Path;
+
+/// In order; a database knows how many it has had (`user_version`). Never edit one that has landed: add one.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_records.sql"), include_str!("../migrations/002_devices.sql")];
+
+/// Opens the database with its raw key.
+pub(crate) fn connect(path: &Path, key: &[u8; 32]) -> Result<Connection, HubError> {
+    let conn = Connection::open(path)?;
+    let hex: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect());
+    conn.pragma_update(None, "key", format!("x'{}'", *hex))?;
+    conn.execute_batch(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;
+         PRAGMA busy_timeout=30000; PRAGMA cache_size=-65536; PRAGMA secure_delete=ON;",
+    )?;
+    Ok(conn)
+}
+
+/// Brings the schema up to date.
+pub(crate) fn migrate(conn: &mut Connection) -> Result<(), HubError> {
+    let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let done: usize = tx.pragma_query_value(None, "user_version", |r| r.get(0))?;
+    if done > MIGRATIONS.len() {
+        return Err(HubError::Refused("this hub's data was written by a newer version: use that one".into()));
+    }
+    for sql in &MIGRATIONS[done..] {
+        tx.execute_batch(sql)?;
+    }
+    tx.pragma_update(None, "user_version", MIGRATIONS.len())?;
+    tx.commit()?;
+    Ok(())
+}
