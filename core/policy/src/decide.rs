@@ -15,6 +15,8 @@ pub struct Request<'a> {
     pub contact: Contact,
     /// Bytes of journal that wait to be sent.
     pub journal_bytes: u64,
+    /// The extracts' own times of what is held; what is older than policy's limit is withheld.
+    pub as_of: &'a [(CompartmentId, Timestamp)],
 }
 
 /// The last time the hub was heard of: the start of the lease.
@@ -139,6 +141,12 @@ pub fn decide(policy: &Policy, grant: &Grant, request: Request<'_>) -> Result<Pe
     if request.journal_bytes > policy.limits.journal_max_bytes {
         return Err(Denied::JournalFull);
     }
+    let too_old = |id: &CompartmentId| {
+        policy.limits.stale_withhold_hours.is_some_and(|hours| {
+            let limit = i64::from(hours) * 3600;
+            request.as_of.iter().any(|(c, at)| c == id && request.now.secs_since(*at) > limit)
+        })
+    };
     let all = role.compartments.iter().any(|c| c == "*");
     let compartments =
         grant.compartments.iter().filter(|c| all || role.compartments.contains(&c.name)).map(|c| c.id).collect();
@@ -179,7 +187,7 @@ mod tests {
     }
 
     fn ask(purpose: &str, now: i64) -> Request<'_> {
-        Request { purpose, now: Timestamp(now), contact: Contact { at: Timestamp(0) }, journal_bytes: 0 }
+        Request { purpose, now: Timestamp(now), contact: Contact { at: Timestamp(0) }, journal_bytes: 0, as_of: &[] }
     }
 
     #[test]
@@ -190,6 +198,16 @@ mod tests {
         policy.roles.get_mut("patrol").unwrap().compartments = vec!["persons".into(), "other".into()];
         let permit = decide(&policy, &grant("patrol"), ask("traffic_stop", 0)).unwrap();
         assert!(permit.allows(&CompartmentId([2; 16])) && !permit.allows(&CompartmentId([1; 16])));
+    }
+
+    #[test]
+    fn what_is_too_old_is_withheld() {
+        let mut policy = Policy::initial(Timestamp(0));
+        policy.limits.stale_withhold_hours = Some(1);
+        let as_of = [(CompartmentId([1; 16]), Timestamp(0)), (CompartmentId([2; 16]), Timestamp(3_000_000))];
+        let request = Request { as_of: &as_of, ..ask("warrant", 3_700_000) };
+        let permit = decide(&policy, &grant("patrol"), request).unwrap();
+        assert_eq!(permit.compartments(), [CompartmentId([2; 16])]);
     }
 
     #[test]

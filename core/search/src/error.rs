@@ -22,8 +22,10 @@ pub struct InvalidQuery {
 }
 
 impl InvalidQuery {
-    pub(crate) const NOTHING_ASKED: Self =
-        Self { code: "nothing_asked", text: "nothing to search for: give a mark, a VIN, a name, a date of birth or an identifier" };
+    pub(crate) const NOTHING_ASKED: Self = Self {
+        code: "nothing_asked",
+        text: "nothing to search for: give a mark, a VIN, a name, a date of birth or an identifier",
+    };
     pub(crate) const FIELD_TOO_LONG: Self =
         Self { code: "field_too_long", text: "a field is too long: shorten what was typed" };
     pub(crate) const INVALID_DOB: Self = Self {

@@ -88,8 +88,8 @@ fn raw_tokens(text: &str) -> Vec<String> {
 fn is_joiner(c: char) -> bool {
     matches!(
         c,
-        '\'' | '`' | '´' | '’' | '‘' | '‛' | '′' | 'ʹ' | 'ʻ' | 'ʼ' | 'ʽ' | 'ʾ' | 'ʿ' | '＇'
-            | '\u{00AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}'
+        '\'' | '`' | '´' | '’' | '‘' | '‛' | '′' | 'ʹ' | 'ʻ' | 'ʼ' | 'ʽ' | 'ʾ' | 'ʿ' | '＇' | '\u{00AD}' | '\u{200B}'
+            ..='\u{200F}' | '\u{2060}' | '\u{FEFF}'
     )
 }
 
@@ -147,8 +147,34 @@ pub fn phonetic_key(token: &str) -> String {
 pub(crate) fn is_particle(token: &str) -> bool {
     matches!(
         token,
-        "de" | "da" | "do" | "dos" | "das" | "di" | "du" | "del" | "della" | "la" | "le" | "van" | "von" | "der" | "den"
-            | "ten" | "ter" | "zu" | "bin" | "ibn" | "bint" | "al" | "el" | "ul" | "abu" | "st" | "y" | "e" | "o"
+        "de" | "da"
+            | "do"
+            | "dos"
+            | "das"
+            | "di"
+            | "du"
+            | "del"
+            | "della"
+            | "la"
+            | "le"
+            | "van"
+            | "von"
+            | "der"
+            | "den"
+            | "ten"
+            | "ter"
+            | "zu"
+            | "bin"
+            | "ibn"
+            | "bint"
+            | "al"
+            | "el"
+            | "ul"
+            | "abu"
+            | "st"
+            | "y"
+            | "e"
+            | "o"
     )
 }
 

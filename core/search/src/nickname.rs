@@ -55,7 +55,8 @@ mod tests {
 
     #[test]
     fn classes() {
-        for (a, b) in [("william", "liam"), ("will", "billy"), ("md", "mohammad"), ("bob", "robert"), ("peggy", "margaret")]
+        for (a, b) in
+            [("william", "liam"), ("will", "billy"), ("md", "mohammad"), ("bob", "robert"), ("peggy", "margaret")]
         {
             assert!(same_nickname_class(a, b) && same_nickname_class(b, a), "{a} {b}");
         }

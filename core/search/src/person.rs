@@ -58,11 +58,7 @@ pub fn plan_person(q: &PersonQuery) -> Result<PersonPlan, InvalidQuery> {
         identifier,
     };
     let named = !(plan.surname.is_empty() && plan.given.is_empty() && plan.any.is_empty());
-    if named || plan.dob.is_some() || plan.identifier.is_some() {
-        Ok(plan)
-    } else {
-        Err(InvalidQuery::NOTHING_ASKED)
-    }
+    if named || plan.dob.is_some() || plan.identifier.is_some() { Ok(plan) } else { Err(InvalidQuery::NOTHING_ASKED) }
 }
 
 /// The comparable form of an identifier: NFKC, upper case, only `A-Z0-9`. Empty if nothing is left. Idempotent.

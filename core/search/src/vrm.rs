@@ -61,7 +61,7 @@ pub fn normalise_vin(typed: &str) -> Option<String> {
 
 /// Upper-case `A-Z0-9` of a text, 1 to `max` of them; stops reading as soon as there are more.
 pub(crate) fn alphanumeric(typed: &str, max: usize) -> Option<String> {
-    let mut out = String::with_capacity(max);
+    let mut out = String::with_capacity(max.min(MAX_VIN_LEN));
     for c in typed.nfkc().flat_map(char::to_uppercase).filter(char::is_ascii_alphanumeric) {
         if out.len() == max {
             return None;

@@ -96,8 +96,8 @@ impl CommonCols {
 }
 
 enum BodyCols {
-    Vehicle(VehicleCols),
-    Person(PersonCols),
+    Vehicle(Box<VehicleCols>),
+    Person(Box<PersonCols>),
 }
 
 /// Encodes changes of one kind of record, in rising sequence.
@@ -115,8 +115,8 @@ pub fn encode(kind: RecordKind, changes: &[Change]) -> Result<Vec<u8>, WireError
     );
     let mut common = CommonCols::default();
     let mut body = match kind {
-        RecordKind::Vehicle => BodyCols::Vehicle(VehicleCols::default()),
-        RecordKind::Person => BodyCols::Person(PersonCols::default()),
+        RecordKind::Vehicle => BodyCols::Vehicle(Box::default()),
+        RecordKind::Person => BodyCols::Person(Box::default()),
     };
     let (mut last, mut upserts) = (0, 0_u64);
     for c in changes {
@@ -184,8 +184,8 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Change>, WireError> {
     let mut deleted = U64Col::decode(&mut r, n - upserts)?;
     let mut common = CommonCols::decode(&mut r, upserts)?;
     let mut body = match kind {
-        0 => BodyCols::Vehicle(VehicleCols::decode(&mut r, upserts)?),
-        1 => BodyCols::Person(PersonCols::decode(&mut r, upserts)?),
+        0 => BodyCols::Vehicle(VehicleCols::decode(&mut r, upserts)?.into()),
+        1 => BodyCols::Person(PersonCols::decode(&mut r, upserts)?.into()),
         _ => return Err(WireError::Malformed("batch")),
     };
     if !r.0.is_empty() {

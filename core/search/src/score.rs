@@ -1,0 +1,333 @@
+//! Persons: whether a candidate is shown, how well it agrees, and why.
+//!
+//! Two things are decided apart. The *score* adds weights of evidence in bits (see `assign` and `dob`) and only sorts.
+//! The *grade* and whether to show at all follow from a table of what agrees, so that they can be read, said and
+//! contested: an officer is told 'strong' because the surname and the date of birth are the same, never because a
+//! number passed a threshold. Names and dates alone are never more than possible (rule 3 of `PRODUCT.md`): a hit needs an
+//! identifier, and details that do not disagree with it. A missing field is neutral, a disagreeing one costs.
+
+use crate::assign::{Asked, NameFit, PartFit};
+use crate::dob::{DobFit, best_fit};
+use crate::person::{PersonPlan, normalise_identifier};
+use crate::reason::{reason, reason_saying};
+use crate::token::TokenLevel;
+use beatcheck_model::{Grade, Name, Outcome, Person, Reason, Sex};
+
+/// How a person record answers a plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PersonMatch {
+    /// 0 to 1, for sorting only; never a probability that may be shown.
+    pub score: f64,
+    /// How well it agrees, in a word.
+    pub grade: Grade,
+    /// `Hit` only if the identifier asked is on the record and no detail given disagrees; else `Possible`.
+    pub outcome: Outcome,
+    /// Why, in words that can be said: identifier first, then names, date of birth, sex. Never empty.
+    pub reasons: Vec<Reason>,
+    /// Which of the record's names agreed, by index.
+    pub matched_name: Option<usize>,
+    /// The identifier asked is this record's, and the details asked disagree with it.
+    pub identifier_conflict: bool,
+}
+
+/// A plan made ready to score many candidates.
+#[derive(Clone, Debug)]
+pub struct PersonScorer<'a> {
+    plan: &'a PersonPlan,
+    asked: Asked,
+}
+
+/// Scores one candidate; see [`PersonScorer::score`], which is cheaper for many.
+#[must_use]
+pub fn score_person(plan: &PersonPlan, p: &Person, rarity: &dyn Fn(&str) -> f64) -> Option<PersonMatch> {
+    PersonScorer::new(plan).score(p, rarity)
+}
+
+/// What agrees of the name, in the classes that grades depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NameClass {
+    NotAsked,
+    /// Surname and given name as asked.
+    Full,
+    /// Both agree, one of them not to the letter.
+    FullNear,
+    /// A surname alone, as asked.
+    Surname,
+    SurnameNear,
+    /// A given name alone, as asked.
+    Given,
+    GivenNear,
+    /// The surname agrees, the given name does not.
+    GivenDiffers,
+    /// The given name agrees, the surname does not.
+    SurnameDiffers,
+    /// Nothing agrees.
+    None,
+}
+
+/// Bits of an identifier that is this record's, and of one that is not on it.
+const IDENTIFIER: f64 = 30.0;
+const IDENTIFIER_NOT_HELD: f64 = -3.0;
+const SEX_AGREES: f64 = 1.0;
+const SEX_DIFFERS: f64 = -4.0;
+const ALIAS: f64 = -1.0;
+
+struct BestName {
+    index: Option<usize>,
+    fit: Option<NameFit>,
+    class: NameClass,
+    grade: Option<Grade>,
+}
+
+impl<'a> PersonScorer<'a> {
+    /// Prepares the tokens of a plan.
+    #[must_use]
+    pub fn new(plan: &'a PersonPlan) -> Self {
+        Self { plan, asked: Asked::new(&plan.surname, &plan.given, &plan.any) }
+    }
+
+    /// Scores a candidate; `None` if it does not agree enough to be shown.
+    ///
+    /// `rarity` gives the share of persons in the store who bear a token, above 0 and at most 1; for a token nobody bears
+    /// any small share. All names and dates of the record are tried and the best counts; an alias is said to be one. A
+    /// record that bears the identifier asked is always shown, however much its details disagree.
+    #[must_use]
+    pub fn score(&self, p: &Person, rarity: &dyn Fn(&str) -> f64) -> Option<PersonMatch> {
+        let (dob, dob_index) = best_fit(self.plan.dob.as_ref(), &p.dobs);
+        let best = self.best_name(p, dob, rarity);
+        let bears =
+            self.plan.identifier.as_ref().map(|id| p.identifiers.iter().any(|i| normalise_identifier(&i.value) == *id));
+        let sex = match (self.plan.sex, p.sex) {
+            (None, _) | (_, Sex::Unknown | Sex::Other) | (Some(Sex::Unknown | Sex::Other), _) => None,
+            (Some(asked), held) => Some(asked == held),
+        };
+        let mut bits = best.fit.map_or(0.0, |f| f.bits)
+            + dob.bits()
+            + sex.map_or(0.0, |s| if s { SEX_AGREES } else { SEX_DIFFERS });
+        let mut reasons = Vec::new();
+        let (outcome, grade, conflict) = if bears == Some(true) {
+            bits += IDENTIFIER;
+            reasons.push(reason("identifier_exact"));
+            let agree = details_agree(best.class, dob) && sex != Some(false);
+            if agree {
+                (Outcome::Hit, identified_grade(best.class, dob), false)
+            } else {
+                let text = format!("belongs to {}; details disagree", describe(p));
+                reasons.push(reason_saying("identifier_details_disagree", text));
+                (Outcome::Possible, Grade::Fair, true)
+            }
+        } else {
+            let mut grade = best.grade?;
+            if sex == Some(false) {
+                grade = lower(grade);
+            }
+            if bears == Some(false) {
+                bits += IDENTIFIER_NOT_HELD;
+                grade = grade.min(Grade::Strong);
+            }
+            (Outcome::Possible, grade, false)
+        };
+        if let (Some(fit), Some(i)) = (best.fit, best.index) {
+            name_reasons(&fit, &mut reasons);
+            if is_alias(p, i) && best.class != NameClass::None {
+                reasons.push(reason("alias"));
+            }
+        }
+        if let Some(code) = dob.code() {
+            reasons.push(dob_reason(dob, code));
+            if dob_index > 0 && dob != DobFit::Differs {
+                reasons.push(reason("dob_other"));
+            }
+        }
+        reasons.extend(sex.map(|s| reason(if s { "sex_agrees" } else { "sex_differs" })));
+        if bears == Some(false) {
+            reasons.push(reason("identifier_not_held"));
+        }
+        let matched_name = best.index.filter(|_| !matches!(best.class, NameClass::NotAsked | NameClass::None));
+        Some(PersonMatch { score: squash(bits), grade, outcome, reasons, matched_name, identifier_conflict: conflict })
+    }
+
+    fn best_name(&self, p: &Person, dob: DobFit, rarity: &dyn Fn(&str) -> f64) -> BestName {
+        let mut best = BestName { index: None, fit: None, class: NameClass::NotAsked, grade: None };
+        if self.asked.is_empty() {
+            best.grade = grade(NameClass::NotAsked, dob, 0.0, None);
+            return best;
+        }
+        for (i, name) in p.names.iter().enumerate() {
+            let mut fit = self.asked.fit(name, rarity, dob.year_agrees());
+            if is_alias(p, i) {
+                fit.bits += ALIAS;
+            }
+            let class = classify(&fit);
+            let mut graded = grade(class, dob, fit.bits, Some(&fit));
+            if fit.swapped || is_alias(p, i) {
+                graded = graded.map(|g| g.min(Grade::Strong));
+            }
+            if best.fit.is_none_or(|b| (graded, fit.bits) > (best.grade, b.bits)) {
+                best = BestName { index: Some(i), fit: Some(fit), class, grade: graded };
+            }
+        }
+        best
+    }
+}
+
+fn is_alias(p: &Person, i: usize) -> bool {
+    i > 0 || p.names.get(i).is_some_and(|n| n.kind == "alias")
+}
+
+fn classify(fit: &NameFit) -> NameClass {
+    use PartFit::*;
+    // A surname known only by its first letter is not evidence enough to carry a match.
+    let weak_surname = matches!(fit.surname, Agrees { level: TokenLevel::Initial, .. });
+    match (fit.surname, fit.given) {
+        (Agrees { .. }, Agrees { .. }) if weak_surname => NameClass::SurnameDiffers,
+        (Agrees { .. }, _) if weak_surname => NameClass::None,
+        (Agrees { complete: true, .. }, Agrees { complete: true, .. }) => NameClass::Full,
+        (Agrees { .. }, Agrees { .. }) => NameClass::FullNear,
+        (Agrees { complete: true, .. }, NotAsked | Unknown) => NameClass::Surname,
+        (Agrees { .. }, NotAsked | Unknown) => NameClass::SurnameNear,
+        (Agrees { .. }, Differs) => NameClass::GivenDiffers,
+        (NotAsked | Unknown, Agrees { complete: true, .. }) => NameClass::Given,
+        (NotAsked | Unknown, Agrees { level, .. }) if level > TokenLevel::Initial => NameClass::GivenNear,
+        (Differs, Agrees { level, .. }) if level > TokenLevel::Initial => NameClass::SurnameDiffers,
+        _ => NameClass::None,
+    }
+}
+
+/// The table of grades; `None` is not shown. Bits decide only where the rarity of the name does.
+fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameFit>) -> Option<Grade> {
+    use Grade::*;
+    #[derive(Clone, Copy)]
+    enum D {
+        Exact,
+        Near,
+        /// All that both sides know agrees.
+        Part,
+        Unknown,
+        YearOnly,
+        YearNear,
+        Differs,
+    }
+    let d = match dob {
+        DobFit::Exact => D::Exact,
+        DobFit::Swapped | DobFit::OneDigit | DobFit::Transposed => D::Near,
+        DobFit::YearMonth | DobFit::Year | DobFit::About => D::Part,
+        DobFit::NotAsked | DobFit::Unknown => D::Unknown,
+        DobFit::YearOnly => D::YearOnly,
+        DobFit::YearNear => D::YearNear,
+        DobFit::Differs => D::Differs,
+    };
+    let rare = bits >= 8.0;
+    let surname_close =
+        fit.is_some_and(|f| matches!(f.surname, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1));
+    let given_close =
+        fit.is_some_and(|f| matches!(f.given, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1));
+    match (class, d) {
+        (NameClass::Full, D::Exact) => Some(Certain),
+        (NameClass::Full, D::Near | D::Part) => Some(Strong),
+        (NameClass::Full, D::Unknown | D::YearOnly) => Some(Fair),
+        (NameClass::Full, D::YearNear) => Some(Weak),
+        (NameClass::Full, D::Differs) => rare.then_some(Weak),
+
+        (NameClass::FullNear | NameClass::Surname, D::Exact) => Some(Strong),
+        (NameClass::FullNear | NameClass::Surname, D::Near | D::Part) => Some(Fair),
+        (NameClass::FullNear, D::Unknown) => Some(if rare { Fair } else { Weak }),
+        (NameClass::Surname, D::Unknown) => Some(Fair),
+        (NameClass::FullNear | NameClass::Surname, D::YearOnly) => Some(Weak),
+        (NameClass::FullNear | NameClass::Surname, D::YearNear) => rare.then_some(Weak),
+        (NameClass::FullNear | NameClass::Surname, D::Differs) => None,
+
+        (NameClass::SurnameNear | NameClass::Given, D::Exact) => Some(Fair),
+        (NameClass::SurnameNear | NameClass::Given, D::Near | D::Part | D::Unknown) => Some(Weak),
+        (NameClass::GivenNear, D::Exact | D::Near | D::Part) => Some(Weak),
+        (NameClass::GivenNear, D::Unknown) => given_close.then_some(Weak),
+        (NameClass::SurnameNear | NameClass::Given | NameClass::GivenNear, _) => None,
+
+        (NameClass::GivenDiffers, D::Exact) => Some(Fair),
+        (NameClass::GivenDiffers, D::Near) => Some(Weak),
+        (NameClass::GivenDiffers, D::Part) => surname_close.then_some(Weak),
+        // A surname changes with marriage; the date of birth does not.
+        (NameClass::SurnameDiffers, D::Exact) => Some(Weak),
+        (NameClass::SurnameDiffers, D::Near) => given_close.then_some(Weak),
+        (NameClass::GivenDiffers | NameClass::SurnameDiffers | NameClass::None, _) => None,
+
+        (NameClass::NotAsked, D::Exact) => Some(Fair),
+        (NameClass::NotAsked, D::Near | D::Part) => Some(Weak),
+        (NameClass::NotAsked, _) => None,
+    }
+}
+
+/// Whether details given beside an identifier that is the record's agree with it, misspellings and slips allowed.
+fn details_agree(class: NameClass, dob: DobFit) -> bool {
+    !matches!(class, NameClass::GivenDiffers | NameClass::SurnameDiffers | NameClass::None)
+        && !matches!(dob, DobFit::YearOnly | DobFit::YearNear | DobFit::Differs)
+}
+
+fn identified_grade(class: NameClass, dob: DobFit) -> Grade {
+    let near_name = matches!(class, NameClass::FullNear | NameClass::SurnameNear | NameClass::GivenNear);
+    let near_dob = matches!(dob, DobFit::Swapped | DobFit::OneDigit | DobFit::Transposed);
+    if near_name || near_dob { Grade::Strong } else { Grade::Certain }
+}
+
+fn lower(grade: Grade) -> Grade {
+    match grade {
+        Grade::Certain => Grade::Strong,
+        Grade::Strong => Grade::Fair,
+        Grade::Fair | Grade::Weak => Grade::Weak,
+    }
+}
+
+/// The record's subject in a few words: primary name and date of birth.
+fn describe(p: &Person) -> String {
+    let name = p.names.first().map(|Name { given, surname, .. }| format!("{given} {surname}").trim().to_owned());
+    let name = name.filter(|n| !n.is_empty()).unwrap_or_else(|| "a person without a recorded name".to_owned());
+    match p.dobs.first() {
+        Some(dob) => format!("{name}, born {dob}"),
+        None => name,
+    }
+}
+
+fn name_reasons(fit: &NameFit, reasons: &mut Vec<Reason>) {
+    let surname = match fit.surname {
+        PartFit::NotAsked | PartFit::Unknown => None,
+        PartFit::Differs => Some("surname_differs"),
+        PartFit::Agrees { level: TokenLevel::Exact, part: true, .. } => Some("surname_part"),
+        PartFit::Agrees { level, .. } => Some(match level {
+            TokenLevel::Exact => "surname_exact",
+            TokenLevel::Near1 => "surname_near",
+            TokenLevel::Nickname => "surname_variant",
+            TokenLevel::Near2 => "surname_near_two",
+            TokenLevel::Sound => "surname_sound",
+            TokenLevel::Initial => "surname_initial",
+        }),
+    };
+    let given = match fit.given {
+        PartFit::NotAsked | PartFit::Unknown => None,
+        PartFit::Differs => Some("given_differs"),
+        PartFit::Agrees { level, .. } => Some(match level {
+            TokenLevel::Exact => "given_exact",
+            TokenLevel::Near1 => "given_near",
+            TokenLevel::Nickname => "given_nickname",
+            TokenLevel::Near2 => "given_near_two",
+            TokenLevel::Sound => "given_sound",
+            TokenLevel::Initial => "given_initial",
+        }),
+    };
+    reasons.extend(surname.into_iter().chain(given).map(reason));
+    if fit.swapped {
+        reasons.push(reason("names_swapped"));
+    }
+}
+
+fn dob_reason(dob: DobFit, code: &'static str) -> Reason {
+    match dob {
+        DobFit::YearOnly => reason_saying(code, "year of birth only; day or month differ".to_owned()),
+        DobFit::About => reason_saying(code, "year of birth within two of the one asked".to_owned()),
+        _ => reason(code),
+    }
+}
+
+/// Bits to 0..1, keeping their order over the range that occurs (-20 to 90).
+fn squash(bits: f64) -> f64 {
+    1.0 / (1.0 + (-(bits - 12.0) / 6.0).exp())
+}

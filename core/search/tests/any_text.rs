@@ -1,0 +1,96 @@
+//! Nothing that can be typed, up to the longest field, makes this crate fail; and normalising is idempotent.
+
+use beatcheck_model::{MAX_FIELD_BYTES, Name, Person, PersonQuery, Vehicle, VehicleQuery};
+use beatcheck_search::*;
+use proptest::prelude::*;
+
+/// Any text, and text of the characters that matter here.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "\\PC{0,60}",
+        any::<String>(),
+        "[a-zA-Z' -]{0,40}",
+        "[àéøßŁæİ\u{301}\u{308}ǅｱﬀ가हि' -]{0,40}",
+        "[OI01ABZ]{0,9}"
+    ]
+}
+
+fn one_text(t: &str) -> Result<(), TestCaseError> {
+    let tokens = name_tokens(t);
+    prop_assert!(tokens.len() <= MAX_TOKENS);
+    prop_assert!(tokens.iter().all(|t| !t.is_empty() && t.chars().count() <= MAX_TOKEN_CHARS));
+    prop_assert_eq!(&name_tokens(&tokens.join(" ")), &tokens);
+    for t in &tokens {
+        prop_assert!(phonetic_key(t).len() <= 6);
+    }
+    if let Some(mark) = normalise_vrm(t) {
+        prop_assert_eq!(normalise_vrm(&mark), Some(mark.clone()));
+        prop_assert_eq!(fold_vrm(&fold_vrm(&mark)), fold_vrm(&mark));
+        if let Some(decided) = decide_by_format(&mark) {
+            prop_assert_ne!(&decided, &mark);
+            prop_assert_eq!(fold_vrm(&decided), fold_vrm(&mark));
+            prop_assert!(uk_format(&decided).is_some() && uk_format(&mark).is_none());
+        }
+    }
+    if let Some(vin) = normalise_vin(t) {
+        prop_assert_eq!(normalise_vin(&vin), Some(vin));
+    }
+    let id = normalise_identifier(t);
+    prop_assert_eq!(normalise_identifier(&id), id);
+    let _ = (parse_dob(t), phonetic_key(t), decide_by_format(t), uk_format(t), fold_vrm(t));
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn normalising_any_text(t in text()) {
+        one_text(&t)?;
+    }
+
+    #[test]
+    fn normalising_long_text(t in text(), n in 1_usize..2000) {
+        let mut long = t.repeat(n);
+        long.truncate((0..=MAX_FIELD_BYTES.min(long.len())).rev().find(|&i| long.is_char_boundary(i)).unwrap_or(0));
+        one_text(&long)?;
+    }
+
+    #[test]
+    fn sounds_of_any_letters(t in "[a-z]{0,40}") {
+        prop_assert_eq!(phonetic_key(&t), phonetic_key(&t));
+    }
+
+    #[test]
+    fn levels_are_symmetric_where_they_must_be(a in "[a-e]{1,7}", b in "[a-e]{1,7}") {
+        let ab = token_level(&prepare_token(&a), &b, &phonetic_key(&b));
+        let ba = token_level(&prepare_token(&b), &a, &phonetic_key(&a));
+        prop_assert_eq!(ab, ba);
+        prop_assert_eq!(ab == Some(TokenLevel::Exact), a == b);
+    }
+
+    #[test]
+    fn scoring_any_person(s in text(), g in text(), n in text(), d in text(), i in text(), hs in text(), hg in text()) {
+        let held = Person { names: vec![Name { given: hg, surname: hs, kind: String::new() }], ..Person::default() };
+        let _ = index_tokens(&held);
+        let mut q = PersonQuery { surname: Some(s), given: Some(g), name: Some(n), dob: None, sex: None, identifier: Some(i) };
+        for dob in [None, Some(d)] {
+            q.dob = dob;
+            for share in [0.0, 0.01, 1.0, f64::NAN] {
+                if let Ok(plan) = plan_person(&q)
+                    && let Some(m) = score_person(&plan, &held, &|_| share)
+                {
+                    prop_assert!((0.0..=1.0).contains(&m.score) && !m.reasons.is_empty());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scoring_any_vehicle(m in text(), n in text(), held in text(), vin in text()) {
+        let v = Vehicle { vrm: normalise_vrm(&held), vin, ..Vehicle::default() };
+        if let Ok(plan) = plan_vehicle(&VehicleQuery { vrm: Some(m), vin: Some(n) })
+            && let Some(found) = score_vehicle(&plan, &v)
+        {
+            prop_assert!(!found.reasons.is_empty());
+        }
+    }
+}

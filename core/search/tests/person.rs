@@ -1,0 +1,193 @@
+//! Rule 3 of `PRODUCT.md` for persons, case by case, through the public surface.
+
+use beatcheck_model::{Grade, Identifier, Name, Outcome, PartialDate, Person, PersonQuery, Sex};
+use beatcheck_search::{PersonMatch, plan_person, score_person};
+
+fn name(given: &str, surname: &str) -> Name {
+    Name { given: given.into(), surname: surname.into(), kind: "primary".into() }
+}
+
+fn person(given: &str, surname: &str, dob: &str) -> Person {
+    Person {
+        names: vec![name(given, surname)],
+        dobs: dob.parse().into_iter().collect(),
+        sex: Sex::Male,
+        ..Person::default()
+    }
+}
+
+/// `surname|given|dob|identifier|sex|name`, trailing ones left out.
+fn ask(fields: &str, p: &Person) -> Option<PersonMatch> {
+    let mut f = fields.split('|').map(|t| Some(t.to_owned()).filter(|t| !t.is_empty()));
+    let mut next = || f.next().flatten();
+    let q = PersonQuery {
+        surname: next(),
+        given: next(),
+        dob: next(),
+        identifier: next(),
+        sex: next().and_then(|s| beatcheck_model::sex_text::parse(&s)),
+        name: next(),
+    };
+    let common = |t: &str| if matches!(t, "smith" | "john" | "david") { 0.01 } else { 0.0002 };
+    score_person(&plan_person(&q).expect("a plan"), p, &common)
+}
+
+fn codes(m: &PersonMatch) -> Vec<&str> {
+    m.reasons.iter().map(|r| r.code.as_str()).collect()
+}
+
+#[track_caller]
+fn shown(fields: &str, p: &Person, grade: Grade, expected: &[&str]) -> PersonMatch {
+    let m = ask(fields, p).expect("shown");
+    assert_eq!((codes(&m).as_slice(), m.grade), (expected, grade), "{fields}");
+    assert!(m.score > 0.0 && m.score < 1.0);
+    m
+}
+
+#[test]
+fn names_and_date_are_possible_however_well_they_agree() {
+    let p = person("John", "Smith", "1984-03-02");
+    let m = shown("Smith|John|1984-03-02", &p, Grade::Certain, &["surname_exact", "given_exact", "dob_exact"]);
+    assert_eq!((m.outcome, m.matched_name, m.identifier_conflict), (Outcome::Possible, Some(0), false));
+    shown("Smith|John|1984-02-03", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_day_month_swapped"]);
+    shown("Smith|John|1984-03-12", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_one_digit"]);
+    shown("Smith|John|1984-03-20", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_digits_transposed"]);
+    shown("Smith|John|1984", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_year"]);
+    shown("Smith|John|~1983", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_year_near"]);
+    shown("Smith|John|1984-12-25", &p, Grade::Fair, &["surname_exact", "given_exact", "dob_year"]);
+    shown("Smith|John", &p, Grade::Fair, &["surname_exact", "given_exact"]);
+    shown("Smith", &p, Grade::Fair, &["surname_exact"]);
+    shown("|John", &p, Grade::Weak, &["given_exact"]);
+    shown("||1984-03-02", &p, Grade::Fair, &["dob_exact"]);
+    shown("||1984", &p, Grade::Weak, &["dob_year"]);
+}
+
+#[test]
+fn impossible_dates_agree_by_their_digits() {
+    let p = person("John", "Smith", "1984-02-30");
+    shown("Smith|John|1984-02-30", &p, Grade::Certain, &["surname_exact", "given_exact", "dob_exact"]);
+    shown("Smith|John|1984-02-20", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_one_digit"]);
+}
+
+#[test]
+fn levels_of_names_are_said() {
+    let dob = "1984-03-02";
+    for (record, asked, expected) in [
+        (("John", "Smyth"), "Smith|John", ["surname_near", "given_exact"]),
+        (("Peter", "Phillips"), "Filips|Peter", ["surname_sound", "given_exact"]),
+        (("William", "Garner"), "Garner|Bill", ["surname_exact", "given_nickname"]),
+        (("Muhammad", "Garner"), "Garner|Mohammed", ["surname_exact", "given_nickname"]),
+        (("Jonh", "Garner"), "Garner|John", ["surname_exact", "given_near"]),
+        (("John", "Garner"), "Garner|J", ["surname_exact", "given_initial"]),
+        (("John", "Smith-Jones"), "Jones Brown|John", ["surname_part", "given_exact"]),
+    ] {
+        let p = person(record.0, record.1, dob);
+        shown(&format!("{asked}|{dob}"), &p, Grade::Strong, &[expected[0], expected[1], "dob_exact"]);
+    }
+    let p = person("John", "Garner", dob);
+    shown("John|Garner|1984-03-02", &p, Grade::Strong, &["surname_exact", "given_exact", "names_swapped", "dob_exact"]);
+}
+
+#[test]
+fn spellings_that_are_one_name() {
+    let dob = "1984-03-02";
+    for (record, asked) in [
+        (("Sean", "O'Neill"), "ONEILL|Seán"),
+        (("Mary Anne", "Smith-Jones"), "Smithjones|Maryanne"),
+        (("Maryanne", "Smithjones"), "Smith Jones|Mary Anne"),
+        (("John", "McDonald"), "Mc Donald|John"),
+        (("Jan", "van der Berg"), "Berg|Jan"),
+        (("Jan", "Berg"), "van Berg|Jan"),
+        (("John Paul George", "Smith"), "Smith|John"),
+        (("John Paul", "Smith"), "Smith|Paul"),
+        (("Van", "Le"), "Le|Van"),
+    ] {
+        let p = person(record.0, record.1, dob);
+        shown(&format!("{asked}|{dob}"), &p, Grade::Certain, &["surname_exact", "given_exact", "dob_exact"]);
+    }
+}
+
+#[test]
+fn a_whole_name_in_any_order() {
+    let p = person("John Paul", "Smith", "1984-03-02");
+    for asked in ["John Smith", "smith, john", "Paul John SMITH"] {
+        let fields = format!("||1984-03-02|||{asked}");
+        shown(&fields, &p, Grade::Certain, &["surname_exact", "given_exact", "dob_exact"]);
+    }
+    shown("|||||Smith", &p, Grade::Fair, &["surname_exact"]);
+    assert_eq!(ask("|||||John Garner", &p), None);
+    assert_eq!(ask("|||||Garner", &p), None);
+}
+
+#[test]
+fn aliases_and_other_dates() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.names.push(name("Peter", "Garner"));
+    p.dobs.push(PartialDate::new(1961, 7, 9));
+    let expected = ["surname_exact", "given_exact", "alias", "dob_exact", "dob_other"];
+    let m = shown("Garner|Peter|1961-07-09", &p, Grade::Strong, &expected);
+    assert_eq!(m.matched_name, Some(1));
+}
+
+#[test]
+fn what_disagrees_is_not_shown_or_weak() {
+    let p = person("John", "Smith", "1984-03-02");
+    assert_eq!(ask("Smith|John|1961-11-25", &p).filter(|m| m.grade > Grade::Weak), None);
+    assert_eq!(ask("Smith|Peter", &p), None);
+    assert_eq!(ask("Garner|John", &p), None);
+    assert_eq!(ask("Garner|Peter|1984-03-02", &p), None);
+    assert_eq!(ask("|Peter|1984", &p), None);
+    assert_eq!(ask("||1961-11-25", &p), None);
+    shown("Smith|Peter|1984-03-02", &p, Grade::Fair, &["surname_exact", "given_differs", "dob_exact"]);
+    shown("Smith|Peter|1984", &p, Grade::Weak, &["surname_exact", "given_differs", "dob_year"]);
+    let expected = ["surname_exact", "given_exact", "dob_exact", "sex_differs"];
+    shown("Smith|John|1984-03-02||f", &p, Grade::Strong, &expected);
+}
+
+#[test]
+fn what_is_missing_is_neutral() {
+    let none = Person { sex: Sex::Unknown, ..person("John", "Smith", "") };
+    shown("Smith|John|1984-03-02||m", &none, Grade::Fair, &["surname_exact", "given_exact"]);
+    assert_eq!(ask("Smith", &Person::default()), None);
+    let single = person("Mohammed", "", "1984-03-02");
+    assert!(ask("Mohammed||1984-03-02", &single).is_some());
+}
+
+#[test]
+fn better_agreement_and_rarer_names_score_higher() {
+    let smith = person("John", "Smith", "1984-03-02");
+    let garner = person("Peter", "Garner", "1984-03-02");
+    let score = |f: &str, p: &Person| ask(f, p).map_or(0.0, |m| m.score);
+    let order =
+        ["Smith|John|1984-03-02", "Smith|Jonh|1984-03-02", "Smith|John|1984-02-03", "Smith|John|1984", "Smith|John"];
+    let scores: Vec<f64> = order.iter().map(|f| score(f, &smith)).collect();
+    assert!(scores.windows(2).all(|w| w[0] > w[1]), "{scores:?}");
+    assert!(score("Garner|Peter", &garner) > score("Smith|John", &smith));
+}
+
+#[test]
+fn identifiers() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.identifiers.push(Identifier { kind: "pnc_id".into(), value: "2001/0000123X".into() });
+    let m = shown("|||2001/0000123x", &p, Grade::Certain, &["identifier_exact"]);
+    assert_eq!(m.outcome, Outcome::Hit);
+    let all = ["identifier_exact", "surname_exact", "given_exact", "dob_exact"];
+    assert_eq!(shown("Smith|John|1984-03-02|20010000123X", &p, Grade::Certain, &all).outcome, Outcome::Hit);
+    let near = ["identifier_exact", "surname_near", "given_exact"];
+    assert_eq!(shown("Smyth|John||20010000123X", &p, Grade::Strong, &near).outcome, Outcome::Hit);
+
+    for asked in [
+        "Garner|Peter||20010000123X",
+        "Smith|John|1961-11-25|20010000123X",
+        "Smith|Peter||20010000123X",
+        "|||20010000123X|f",
+    ] {
+        let m = ask(asked, &p).expect("never hidden");
+        assert!(m.identifier_conflict && m.outcome == Outcome::Possible, "{asked}");
+        let said = m.reasons.iter().find(|r| r.code == "identifier_details_disagree").expect("said");
+        assert_eq!(said.text, "belongs to John Smith, born 1984-03-02; details disagree");
+    }
+    assert_eq!(ask("|||19990000123X", &p), None);
+    let m = ask("Smith|John|1984-03-02|19990000123X", &p).expect("by its details");
+    assert!(m.outcome == Outcome::Possible && m.grade == Grade::Strong && codes(&m).contains(&"identifier_not_held"));
+}

@@ -1,0 +1,197 @@
+//! What goes in and what comes out.
+
+use crate::{FetchFault, Route, SyncFault};
+use beatcheck_wire::envelope::VerifyKey;
+use beatcheck_wire::policy::Policy;
+use beatcheck_wire::{CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest};
+use std::collections::BTreeMap;
+
+/// The keys that documents must be signed with, from the verified root.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    /// Heads, sets, manifests.
+    pub publish: VerifyKey,
+    /// Grants.
+    pub grant: VerifyKey,
+    /// Policy.
+    pub policy: VerifyKey,
+}
+
+/// What is held and known when a sync begins.
+#[derive(Clone, Debug, Default)]
+pub struct Held {
+    /// This device.
+    pub device: DeviceId,
+    /// Highest head version committed.
+    pub head_version: u64,
+    /// Manifest set committed.
+    pub set_hash: Hash32,
+    /// The grant in force.
+    pub grant: Option<Grant>,
+    /// Version of the policy in force.
+    pub policy_version: u64,
+    /// Compartments in the store.
+    pub compartments: BTreeMap<CompartmentId, HeldCompartment>,
+}
+
+/// One compartment in the store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldCompartment {
+    /// Manifest version applied.
+    pub manifest_version: u64,
+    /// Hash of that manifest.
+    pub manifest_hash: Hash32,
+    /// Watermark.
+    pub watermark: u64,
+    /// Digest of what is stored.
+    pub digest: Hash32,
+}
+
+/// A thing to ask the hub for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// The head.
+    Head,
+    /// This device's grant.
+    Grant,
+    /// The manifest set.
+    Set(Hash32),
+    /// A manifest.
+    Manifest(CompartmentId, Hash32),
+    /// Frames of a segment: `bytes` is the range to ask for, `first` the index of its first frame.
+    Frames {
+        /// Segment.
+        segment: Hash32,
+        /// Its whole size.
+        total: u32,
+        /// First frame of the range.
+        first: u16,
+        /// Byte range, end exclusive.
+        bytes: std::ops::Range<u32>,
+    },
+}
+
+/// An instruction.
+#[derive(Debug)]
+pub enum Do {
+    /// Send the journal up, with what is held now; report [`Event::JournalDone`] whatever comes of it.
+    SendJournal,
+    /// Ask the hub; report the matching event, or [`Event::Failed`].
+    Fetch(Want),
+    /// Nothing but this is to be done for so long; then report [`Event::Woke`].
+    Wait {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// Put a verified grant, its keys and its policy in force; compartments it no longer names are withdrawn first.
+    /// Report [`Event::GrantAdopted`].
+    AdoptGrant {
+        /// Decoded.
+        grant: Box<Grant>,
+        /// Decoded.
+        policy: Box<Policy>,
+        /// As it came.
+        bundle: Box<GrantBundle>,
+    },
+    /// Say which frames of these segments are staged: [`Event::Staged`].
+    Inspect(Vec<(Hash32, u16)>),
+    /// Keep a frame.
+    Stage {
+        /// Segment.
+        segment: Hash32,
+        /// Frame.
+        index: u16,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
+    /// Forget the staged frames of a segment.
+    DropSegment(Hash32),
+    /// Bring a compartment to its manifest's state by a route; report [`Event::Applied`] or [`Event::ApplyFailed`].
+    Apply {
+        /// The manifest.
+        manifest: Box<Manifest>,
+        /// Hash of its bytes.
+        manifest_hash: Hash32,
+        /// How.
+        route: Route,
+    },
+    /// Every check has passed: the trust state moves forward.
+    Commit {
+        /// New head version.
+        head_version: u64,
+        /// The head's bytes, for its expiry and pace.
+        head: Vec<u8>,
+        /// New manifest set; none where a compartment failed, so that the next sync looks again.
+        set_hash: Option<Hash32>,
+    },
+    /// The hub was heard of, with a valid head: the lease starts anew.
+    Contact,
+    /// The grant orders this device to be erased.
+    Wipe,
+    /// The sync is over.
+    Done(crate::Outcome),
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Event {
+    /// The head came, with the hub's hint at this device's grant version.
+    Head {
+        /// As it came.
+        bytes: Vec<u8>,
+        /// From the response's header.
+        grant_hint: Option<u64>,
+    },
+    /// The grant came.
+    Grant(GrantBundle),
+    /// The grant is in force.
+    GrantAdopted,
+    /// The manifest set came.
+    Set(Vec<u8>),
+    /// A manifest came.
+    Manifest(CompartmentId, Vec<u8>),
+    /// What is staged of each segment asked about.
+    Staged(Vec<(Hash32, Vec<bool>)>),
+    /// One whole frame came.
+    Frame {
+        /// Segment.
+        segment: Hash32,
+        /// Frame.
+        index: u16,
+        /// Its bytes, the first one with the segment's header.
+        bytes: Vec<u8>,
+    },
+    /// A range was delivered to its end.
+    FramesEnd {
+        /// Segment.
+        segment: Hash32,
+    },
+    /// A compartment has the state of its manifest.
+    Applied(CompartmentId),
+    /// It has not; the state before is untouched.
+    ApplyFailed {
+        /// Which.
+        compartment: CompartmentId,
+        /// Why.
+        why: ApplyFault,
+    },
+    /// The journal was sent, or could not be.
+    JournalDone,
+    /// A fetch failed.
+    Failed(Want, FetchFault),
+    /// The wait is over.
+    Woke,
+    /// What an instruction asked for could not be done at all.
+    Broken(SyncFault),
+}
+
+/// Why a compartment could not be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApplyFault {
+    /// A staged segment is not what it should be.
+    Segment(Hash32),
+    /// What would be stored has another digest.
+    Digest,
+    /// Another reason, for which a retry is no help.
+    Other(SyncFault),
+}
