@@ -6,14 +6,35 @@
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
+mod ca;
 mod clock;
 mod db;
+mod enrol;
 mod error;
+mod grants;
+pub mod ingest;
+mod init;
+mod journal;
 mod keys;
+pub mod mapping;
+mod policy;
+mod progress;
+pub mod publish;
+pub mod serve;
+mod sql;
+mod status;
 
 pub use clock::{Clock, FixedClock, SystemClock};
+pub use enrol::{CODE_LIFE_S, EnrolTicket, WRONG_CODES_A_MINUTE};
 pub use error::HubError;
+pub use ingest::{IngestOptions, IngestReport, Reject};
+pub use init::InitOptions;
+pub use journal::{JournalCheck, JournalFilter, JournalRow};
 pub use keys::Keys;
+pub use progress::Progress;
+pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
+pub use serve::{ServeOptions, Server, serve};
+pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
 
 use beatcheck_model::Timestamp;
 use std::path::{Path, PathBuf};

@@ -1,1 +1,49 @@
-//! Placeholder while the crate is being written.
+//! Where the parts meet: session, checks, the sync loop, transport, lifecycle.
+//!
+//! Only this crate reads the clock and randomness (through [`Env`], so that both can be simulated) and opens sockets
+//! (`transport`). An app holds one [`Device`] and calls it from any thread: checks are blocking and short, a sync is
+//! blocking and long, and neither waits for the other (rule 10).
+//!
+//! ```no_run
+//! use beatcheck_client::{CheckRequest, Device, Env, FileVault};
+//! use std::{path::Path, sync::Arc};
+//!
+//! let home = Path::new("/path/to/home");
+//! let vault = Arc::new(FileVault::open(home.join("vault"))?);
+//! let device = Device::open(home, vault, Env::system(), None)?;
+//! device.sync(&|progress| eprintln!("{progress:?}"))?;
+//! let answer = device.check(&CheckRequest::vehicle("BD51 SMR", "traffic_stop"))?;
+//! println!("{}", answer.text);
+//! # Ok::<(), beatcheck_client::ClientError>(())
+//! ```
+
+mod account;
+mod answer;
+mod check;
+mod cover;
+mod device;
+mod enrol;
+mod env;
+mod error;
+mod file_vault;
+mod home;
+mod keyring;
+mod late;
+mod status;
+mod sync;
+mod tls;
+mod transport;
+mod vault;
+mod wipe;
+
+pub use check::{CheckRequest, Question};
+pub use device::Device;
+pub use enrol::EnrolOptions;
+pub use env::{Clock, Env, FixedClock};
+pub use error::ClientError;
+pub use file_vault::FileVault;
+pub use home::Home;
+pub use status::{CompartmentStatus, DeviceStatus, JournalStatus, LateHit};
+pub use sync::{CompartmentChange, Failure, SyncProgress, SyncReport};
+pub use vault::{KeyUse, KeyVault, VaultError};
+pub use wipe::WipeReport;

@@ -148,8 +148,12 @@ pub fn decide(policy: &Policy, grant: &Grant, request: Request<'_>) -> Result<Pe
         })
     };
     let all = role.compartments.iter().any(|c| c == "*");
-    let compartments =
-        grant.compartments.iter().filter(|c| all || role.compartments.contains(&c.name)).map(|c| c.id).collect();
+    let compartments = grant
+        .compartments
+        .iter()
+        .filter(|c| (all || role.compartments.contains(&c.name)) && !too_old(&c.id))
+        .map(|c| c.id)
+        .collect();
     Ok(Permit {
         compartments,
         policy_version: policy.policy_version,

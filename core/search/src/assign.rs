@@ -84,7 +84,7 @@ impl Asked {
                 let particle = !all_particles && is_particle(t);
                 tokens.push(AskedToken { token: prepare_token(t), role, particle, first: i == 0 });
             }
-            if part.len() > 1 && role != Role::Any {
+            if part.len() > 1 && role != Role::Any && !part.iter().any(|t| t.ends_with('*')) {
                 joined.push(AskedToken { token: prepare_token(&part.concat()), role, particle: false, first: true });
             }
         }
@@ -128,7 +128,9 @@ impl Asked {
         let whole = part.concat();
         let joined = self.joined.iter().find(|t| t.role == role);
         let asked_whole = joined.or_else(|| self.tokens.iter().find(|t| t.role == role && mine == 1));
-        if let Some(token) = asked_whole.filter(|t| mine != part.len() && t.token.text() == whole) {
+        if let Some(token) =
+            asked_whole.filter(|t| mine != part.len() && !t.token.is_prefix() && t.token.text() == whole)
+        {
             asked.retain(|t| t.role != role);
             asked.push(token);
             held.push(HeldToken { text: whole, role, particle: false, first: true });
@@ -156,7 +158,10 @@ impl Pairs {
                 let level = token_level_alone(&a.token, &h.text)
                     .filter(|&l| l == TokenLevel::Exact || !(a.particle || h.particle));
                 cells.push(level.map(|level| {
-                    let mut bits = level_bits(h.role, level, share(rarity, a.token.text()), share(rarity, &h.text));
+                    let mut bits = match a.token.is_prefix() {
+                        true => prefix_bits(level, a.token.text()),
+                        false => level_bits(h.role, level, share(rarity, a.token.text()), share(rarity, &h.text)),
+                    };
                     if a.particle || h.particle {
                         bits = bits.min(1.0);
                     }
@@ -188,7 +193,8 @@ fn level_bits(role: Role, level: TokenLevel, asked: f64, held: f64) -> f64 {
         TokenLevel::Exact => (0.84, 0.78, 0.0),
         TokenLevel::Near1 => (0.07, 0.05, 5e-4),
         TokenLevel::Nickname => (0.01, 0.05, 1e-3),
-        TokenLevel::Near2 => (0.03, 0.02, 3e-3),
+        // A prefix is weighed by `prefix_bits`.
+        TokenLevel::Near2 | TokenLevel::Prefix => (0.03, 0.02, 3e-3),
         TokenLevel::Sound => (0.02, 0.02, 2e-3),
         TokenLevel::Initial => (0.01, 0.03, 0.0),
     };
@@ -200,6 +206,15 @@ fn level_bits(role: Role, level: TokenLevel, asked: f64, held: f64) -> f64 {
     let m: f64 = if role == Role::Surname { surname_m } else { given_m };
     // An initial agrees less often than chance only by these constants' roughness; it is no evidence against.
     (m / u).log2().max(if level == TokenLevel::Initial { 0.5 } else { f64::MIN })
+}
+
+/// A beginning says the more the longer it is, whatever it begins: of the order of one name in 25 shares three letters,
+/// and each further one halves that.
+fn prefix_bits(level: TokenLevel, text: &str) -> f64 {
+    let letters = text.chars().count().min(8) as i32;
+    let u = 0.04 * 0.5_f64.powi(letters - 3);
+    let (m, u): (f64, f64) = if level == TokenLevel::Prefix { (0.8, u) } else { (0.1, 3.0 * u) };
+    (m / u).log2()
 }
 
 /// Where a token asked may fall.

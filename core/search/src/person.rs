@@ -2,7 +2,7 @@
 
 use crate::dob::{DobQuery, parse_dob};
 use crate::error::InvalidQuery;
-use crate::name::name_tokens;
+use crate::name::{MAX_TOKENS, name_tokens};
 use crate::vehicle::field;
 use crate::vrm::alphanumeric;
 use beatcheck_model::{Person, PersonQuery, Sex};
@@ -10,7 +10,8 @@ use beatcheck_model::{Person, PersonQuery, Sex};
 /// Longest identifier that is searched for, in characters after normalising.
 pub const MAX_IDENTIFIER_LEN: usize = 64;
 
-/// What to look up for a person. Tokens are those of [`name_tokens`].
+/// What to look up for a person. Tokens are those of [`name_tokens`]; one that ends in `*` is a beginning of two letters
+/// or more, for [`crate::prepare_token`] to read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PersonPlan {
     /// Tokens of the surname.
@@ -41,7 +42,7 @@ pub struct PersonPlan {
 /// assert_eq!(plan_person(&PersonQuery::default()).unwrap_err().code, "nothing_asked");
 /// ```
 pub fn plan_person(q: &PersonQuery) -> Result<PersonPlan, InvalidQuery> {
-    let tokens = |text: &Option<String>| Ok(field(text.as_deref())?.map(name_tokens).unwrap_or_default());
+    let tokens = |text: &Option<String>| Ok(field(text.as_deref())?.map(asked_tokens).unwrap_or_default());
     let identifier = match field(q.identifier.as_deref())? {
         None => None,
         Some(t) => Some(normalise_identifier(t)).filter(|t| !t.is_empty()),
@@ -59,6 +60,28 @@ pub fn plan_person(q: &PersonQuery) -> Result<PersonPlan, InvalidQuery> {
     };
     let named = !(plan.surname.is_empty() && plan.given.is_empty() && plan.any.is_empty());
     if named || plan.dob.is_some() || plan.identifier.is_some() { Ok(plan) } else { Err(InvalidQuery::NOTHING_ASKED) }
+}
+
+/// Tokens of a name as asked, in which `*` after a letter marks a beginning (`Smi*`). After a single letter it adds nothing:
+/// that is an initial.
+fn asked_tokens(text: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for piece in text.split_inclusive('*') {
+        let mut tokens = name_tokens(piece);
+        let beginning = piece.strip_suffix('*').is_some_and(|p| p.ends_with(char::is_alphanumeric));
+        if let Some(last) = tokens.last_mut()
+            && beginning
+            && last.chars().nth(1).is_some()
+        {
+            last.push('*');
+        }
+        out.extend(tokens);
+        if out.len() >= MAX_TOKENS {
+            break;
+        }
+    }
+    out.truncate(MAX_TOKENS);
+    out
 }
 
 /// The comparable form of an identifier: NFKC, upper case, only `A-Z0-9`. Empty if nothing is left. Idempotent.
@@ -104,6 +127,15 @@ mod tests {
         };
         let plan = plan_person(&q).expect("a plan");
         assert_eq!(plan, PersonPlan { surname: vec!["smith".into()], ..Default::default() });
+    }
+
+    #[test]
+    fn beginnings() {
+        for (text, tokens) in
+            [("Smi*", vec!["smi*"]), ("J* Mc Don*", vec!["j", "mcdon*"]), ("* smith *", vec!["smith"]), ("**", vec![])]
+        {
+            assert_eq!(asked_tokens(text), tokens, "{text}");
+        }
     }
 
     #[test]

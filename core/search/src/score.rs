@@ -219,7 +219,7 @@ fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameFit>) -> Opt
     };
     let rare = bits >= 8.0;
     let surname_close =
-        fit.is_some_and(|f| matches!(f.surname, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1));
+        fit.is_some_and(|f| matches!(f.surname, PartFit::Agrees { level, .. } if level >= TokenLevel::Prefix));
     let given_close =
         fit.is_some_and(|f| matches!(f.given, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1));
     match (class, d) {
@@ -227,7 +227,8 @@ fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameFit>) -> Opt
         (NameClass::Full, D::Near | D::Part) => Some(Strong),
         (NameClass::Full, D::Unknown | D::YearOnly) => Some(Fair),
         (NameClass::Full, D::YearNear) => Some(Weak),
-        (NameClass::Full, D::Differs) => rare.then_some(Weak),
+        // Another date altogether: only where hardly anybody else bears such a name (about 1 in 8,000).
+        (NameClass::Full | NameClass::FullNear, D::Differs) => (bits >= 13.0).then_some(Weak),
 
         (NameClass::FullNear | NameClass::Surname, D::Exact) => Some(Strong),
         (NameClass::FullNear | NameClass::Surname, D::Near | D::Part) => Some(Fair),
@@ -235,7 +236,7 @@ fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameFit>) -> Opt
         (NameClass::Surname, D::Unknown) => Some(Fair),
         (NameClass::FullNear | NameClass::Surname, D::YearOnly) => Some(Weak),
         (NameClass::FullNear | NameClass::Surname, D::YearNear) => rare.then_some(Weak),
-        (NameClass::FullNear | NameClass::Surname, D::Differs) => None,
+        (NameClass::Surname, D::Differs) => None,
 
         (NameClass::SurnameNear | NameClass::Given, D::Exact) => Some(Fair),
         (NameClass::SurnameNear | NameClass::Given, D::Near | D::Part | D::Unknown) => Some(Weak),
@@ -296,6 +297,7 @@ fn name_reasons(fit: &NameFit, reasons: &mut Vec<Reason>) {
             TokenLevel::Exact => "surname_exact",
             TokenLevel::Near1 => "surname_near",
             TokenLevel::Nickname => "surname_variant",
+            TokenLevel::Prefix => "surname_prefix",
             TokenLevel::Near2 => "surname_near_two",
             TokenLevel::Sound => "surname_sound",
             TokenLevel::Initial => "surname_initial",
@@ -308,6 +310,7 @@ fn name_reasons(fit: &NameFit, reasons: &mut Vec<Reason>) {
             TokenLevel::Exact => "given_exact",
             TokenLevel::Near1 => "given_near",
             TokenLevel::Nickname => "given_nickname",
+            TokenLevel::Prefix => "given_prefix",
             TokenLevel::Near2 => "given_near_two",
             TokenLevel::Sound => "given_sound",
             TokenLevel::Initial => "given_initial",

@@ -17,6 +17,8 @@ pub enum TokenLevel {
     Sound,
     /// Two edits apart, or Jaro-Winkler similarity of at least 0.92.
     Near2,
+    /// It begins as asked, where only a beginning was asked (`smi*`).
+    Prefix,
     /// Forms of one given name ([`crate::same_nickname_class`]).
     Nickname,
     /// One letter more, less or other, or two neighbours exchanged.
@@ -29,6 +31,7 @@ pub enum TokenLevel {
 #[derive(Clone, Debug)]
 pub struct PreparedToken {
     text: String,
+    prefix: bool,
     chars: usize,
     letters: u64,
     phonetic: String,
@@ -38,10 +41,16 @@ pub struct PreparedToken {
 }
 
 impl PreparedToken {
-    /// The token itself.
+    /// The token itself, without the `*` of a beginning.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether only a beginning was asked (`smi*`): every token that begins so agrees.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        self.prefix
     }
 
     /// Its sound key ([`phonetic_key`]), empty if it has none.
@@ -57,13 +66,14 @@ impl PreparedToken {
     }
 }
 
-/// Prepares a token of [`crate::name_tokens`] for many comparisons.
+/// Prepares a token of a plan, or of [`crate::name_tokens`], for many comparisons. One that ends in `*` is a beginning.
 #[must_use]
 pub fn prepare_token(t: &str) -> PreparedToken {
+    let (t, prefix) = t.strip_suffix('*').map_or((t, false), |t| (t, true));
     let (letters, chars) = letters(t);
-    let forms = other_forms(t);
+    let forms = if prefix { Vec::new() } else { other_forms(t) };
     let form_initials = forms.iter().filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
-    PreparedToken { text: t.to_owned(), chars, letters, phonetic: phonetic_key(t), forms, form_initials }
+    PreparedToken { text: t.to_owned(), prefix, chars, letters, phonetic: phonetic_key(t), forms, form_initials }
 }
 
 /// The best level at which a token of the vocabulary agrees with the one asked, `None` if they are unrelated.
@@ -96,6 +106,9 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
     if chars == 0 || q.chars == 0 {
         return None;
     }
+    if q.prefix {
+        return prefix_level(q, v, mask, chars);
+    }
     if mask == q.letters && q.text == v {
         return Some(TokenLevel::Exact);
     }
@@ -124,6 +137,23 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
         }
     }
     (q.phonetic.len() >= MIN_PHONETIC && sounds()).then_some(TokenLevel::Sound)
+}
+
+/// A beginning agrees with what begins so, or, from three letters on and with the same first letter, with what is one
+/// edit from beginning so.
+fn prefix_level(q: &PreparedToken, v: &str, mask: u64, chars: usize) -> Option<TokenLevel> {
+    if v.starts_with(&q.text) {
+        return Some(TokenLevel::Prefix);
+    }
+    let possible = (q.letters & !mask).count_ones() <= 1 && q.chars >= 3 && chars + 1 >= q.chars;
+    if !possible || q.text.chars().next() != v.chars().next() {
+        return None;
+    }
+    let near = (q.chars - 1..=q.chars + 1).any(|n| {
+        let head = v.char_indices().nth(n).and_then(|(end, _)| v.get(..end)).unwrap_or(v);
+        strsim::osa_distance(&q.text, head) <= 1
+    });
+    near.then_some(TokenLevel::Near2)
 }
 
 /// Whether the first two bytes are equal: no pair without that reaches the similarity asked with few exceptions, and
@@ -181,6 +211,10 @@ mod tests {
             ("j", "k", None),
             ("smith", "patel", None),
             ("мария", "марья", Some(Near1)),
+            ("smi*", "smith", Some(Prefix)),
+            ("smi*", "smi", Some(Prefix)),
+            ("smit*", "simtson", Some(Near2)),
+            ("smi*", "jones", None),
             ("", "a", None),
         ] {
             let found = level(a, b);

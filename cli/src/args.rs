@@ -1,0 +1,224 @@
+//! The command line: what can be said, and the help that says it.
+//!
+//! Nothing is read from the environment: settings are flags and files, so that a run can be repeated from its line.
+
+use crate::hub_args::HubCommand;
+use beatcheck_model::{Sex, Timestamp, sex_text};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const ABOUT: &str = "Checks of vehicles and persons that answer offline";
+const LONG_ABOUT: &str = "Checks of vehicles and persons that answer offline, from an encrypted local store.\n\n\
+    `hub` takes in extracts and publishes them to devices; `device` is a device on the desk: it enrols, syncs, and \
+    answers checks without the hub. Answers go to stdout, what concerns the run (progress, errors, logs) to stderr.";
+const AFTER: &str = "\
+Example, from nothing to a check:
+  beatcheck hub init --data hub
+  beatcheck hub ingest --data hub --mapping stolen.toml --as-of now stolen.csv
+  beatcheck hub publish --data hub
+  beatcheck hub serve --data hub --listen 127.0.0.1:8443 &
+  beatcheck hub enrol --data hub --officer 1234 --role patrol
+  beatcheck device enrol --home phone --hub https://127.0.0.1:8443 --code CODE --ca hub/ca.pem
+  beatcheck device sync --home phone
+  beatcheck device check vehicle 'BD51 SMR' --home phone --purpose traffic_stop
+
+Exit codes:
+  0 answered (hit, possible, no trace) or done   5 hub not reached, or the sync failed
+  1 anything else                                6 store, keys or vault
+  2 bad usage or invalid query                   7 not enrolled, or wiped
+  3 refused by policy                            8 refused by the hub, or by a rule of ingest
+  4 cannot say
+
+No trace is not 'clear': the answer says which sources were searched, and how old they are.";
+
+/// The command.
+#[derive(Debug, Parser)]
+#[command(name = "beatcheck", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER)]
+#[command(max_term_width = 110, arg_required_else_help = true, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Print JSON (one line) instead of tables
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more on stderr: -v what is done, -vv how
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Run at this time instead of the machine's: a simulated clock that stands still, for the desk
+    #[arg(long, global = true, value_name = "TIME", value_parser = parse_now, hide_short_help = true)]
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Operate a hub: take in extracts, publish, serve devices, read the account
+    #[command(subcommand)]
+    Hub(HubCommand),
+    /// A device on the desk: enrol, sync, check
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Make synthetic persons and vehicles, with their mapping files
+    Fixtures(FixturesArgs),
+}
+
+/// What a device can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DeviceCommand {
+    /// Enrol this device at a hub with a one-time code
+    Enrol(EnrolArgs),
+    /// Fetch what changed, send the account
+    #[command(after_help = "Example:\n  beatcheck device sync --home phone\n\n\
+        On a wiped device it sends what is left of the account; nothing else.")]
+    Sync(HomeArgs),
+    /// Show what is held, how fresh it is, and what waits to be sent
+    #[command(after_help = "Example:\n  beatcheck device status --home phone --json")]
+    Status(HomeArgs),
+    /// Erase this device: keys first, then files; the account waits, sealed, for the next sync
+    #[command(after_help = "Example:\n  beatcheck device wipe --home phone && beatcheck device sync --home phone")]
+    Wipe(HomeArgs),
+    /// Make one check
+    #[command(subcommand)]
+    Check(CheckCommand),
+    /// Answer one JSON query a line from stdin, one JSON answer a line on stdout, in order
+    Batch(BatchArgs),
+}
+
+/// Which device.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HomeArgs {
+    /// The device's directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: PathBuf,
+    /// File that holds the PIN, where one was set at enrolment
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// `device enrol`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beatcheck device enrol --home phone --hub https://127.0.0.1:8443 --code CODE --ca hub/ca.pem")]
+pub(crate) struct EnrolArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// Address of the hub
+    #[arg(long, value_name = "URL")]
+    pub(crate) hub: String,
+    /// The one-time code from `hub enrol`
+    #[arg(long)]
+    pub(crate) code: String,
+    /// The hub's certificate authority (`ca.pem` in its data directory)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: PathBuf,
+}
+
+/// What a check can ask.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CheckCommand {
+    /// Check a vehicle by its registration mark, or by its VIN
+    Vehicle(VehicleArgs),
+    /// Check a person: any one of name, date of birth or identifier is enough
+    Person(PersonArgs),
+}
+
+/// What every check takes.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// Why: one of the purposes that policy allows (`device status` lists them)
+    #[arg(long)]
+    pub(crate) purpose: String,
+}
+
+/// `device check vehicle`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    beatcheck device check vehicle 'BD51 SMR' --home phone --purpose traffic_stop\n  \
+    beatcheck device check vehicle --vin WVWEX16R6CA000001 --home phone --purpose stop_search --json")]
+pub(crate) struct VehicleArgs {
+    /// Registration mark as seen; spaces and case do not matter
+    #[arg(value_name = "VRM", num_args = 0..)]
+    pub(crate) vrm: Vec<String>,
+    /// VIN or chassis number
+    #[arg(long)]
+    pub(crate) vin: Option<String>,
+    #[command(flatten)]
+    pub(crate) check: CheckArgs,
+}
+
+/// `device check person`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    beatcheck device check person --surname Connors --given Roisin --dob 1984-03-02 --home phone --purpose stop_search\n  \
+    beatcheck device check person --name 'roisin connors' --dob '~1984' --home phone --purpose welfare")]
+pub(crate) struct PersonArgs {
+    /// Surname as given
+    #[arg(long)]
+    pub(crate) surname: Option<String>,
+    /// Given names as given
+    #[arg(long)]
+    pub(crate) given: Option<String>,
+    /// A whole name in any order
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Date of birth: 1984-03-02, 1984-03, 1984, or ~1984 for about that year
+    #[arg(long)]
+    pub(crate) dob: Option<String>,
+    /// Sex, if it is to count: m or f
+    #[arg(long, value_parser = parse_sex)]
+    pub(crate) sex: Option<Sex>,
+    /// Any identifier: PNC ID, CRO number, driver number
+    #[arg(long)]
+    pub(crate) identifier: Option<String>,
+    #[command(flatten)]
+    pub(crate) check: CheckArgs,
+}
+
+/// `device batch`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    echo '{\"id\":7,\"kind\":\"vehicle\",\"vrm\":\"BD51 SMR\"}' | beatcheck device batch --home phone --purpose traffic_stop\n\n\
+    A line's own \"purpose\" wins; an \"id\" of any shape is given back. A line that is refused or cannot be read is \
+    answered too (cannot_say, with error), and is on record like any other. Exit 0 when every line was answered.")]
+pub(crate) struct BatchArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// Purpose of the lines that state none
+    #[arg(long)]
+    pub(crate) purpose: Option<String>,
+}
+
+/// `fixtures`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beatcheck fixtures --out made-up --persons 1000 --vehicles 1000 --seed 7\n\n\
+    The same seed gives the same bytes on every machine. Every row says that it is synthetic.")]
+pub(crate) struct FixturesArgs {
+    /// Directory to write to
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How many persons, at most 5,000,000
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) persons: u64,
+    /// How many vehicles, at most 5,000,000
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) vehicles: u64,
+    /// Any number
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+fn parse_now(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|e: beatcheck_model::TimeError| e.to_string())
+}
+
+fn parse_sex(text: &str) -> Result<Sex, String> {
+    sex_text::parse(text).ok_or_else(|| "m or f (also: other, unknown)".to_owned())
+}

@@ -1,0 +1,70 @@
+//! The account: seals entries and makes them durable before anything leaves the core (rule 6).
+
+use crate::device::{Device, View};
+use crate::{ClientError, Env};
+use beatcheck_audit::{Entry, EntryKind};
+use beatcheck_model::Timestamp;
+use beatcheck_store::{StoreError, Told};
+
+/// Crockford's alphabet: what is read aloud is not mistaken.
+const SAYABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// A short reference that can be quoted over the radio: six characters, 30 random bits.
+pub(crate) fn reference(env: &Env) -> Result<String, ClientError> {
+    let bytes: [u8; 6] = env.random()?;
+    let mut out = String::with_capacity(7);
+    for (i, b) in bytes.iter().enumerate() {
+        if i == 3 {
+            out.push('-');
+        }
+        out.push(char::from(SAYABLE[usize::from(b & 31)]));
+    }
+    Ok(out)
+}
+
+/// One entry to be written, and what is kept of it to notice a late hit.
+pub(crate) struct Line {
+    pub kind: EntryKind,
+    pub told: Option<Told>,
+}
+
+impl Device {
+    /// Writes `lines` in one durable transaction; returns the number of the first.
+    pub(crate) fn account(&self, view: &View, at: Timestamp, lines: Vec<Line>) -> Result<u64, ClientError> {
+        let (officer, role, grant_version) = view
+            .grant
+            .as_ref()
+            .map_or_else(Default::default, |g| (g.officer.clone(), g.role.clone(), g.grant_version));
+        let policy_version = view.policy.as_ref().map_or(0, |p| p.policy_version);
+        let mut entries: Vec<(Entry, Option<Told>)> = lines
+            .into_iter()
+            .map(|line| {
+                let entry = Entry {
+                    format: 1,
+                    at,
+                    officer: officer.clone(),
+                    role: role.clone(),
+                    policy_version,
+                    grant_version,
+                    kind: line.kind,
+                };
+                (entry, line.told)
+            })
+            .collect();
+        let mut random_failed = false;
+        let first = self.journal.append(entries.len(), &mut |i, seq| {
+            let (entry, told) = &mut entries[i];
+            let mut random = |out: &mut [u8]| {
+                // HPKE's interface cannot fail: the entry is thrown away below instead.
+                random_failed |= getrandom::fill(out).is_err();
+            };
+            let sealed = beatcheck_audit::seal(entry, &self.root.audit_key, self.device, seq, &mut random)
+                .map_err(|_| StoreError::Corrupt)?;
+            if random_failed {
+                return Err(StoreError::Closed);
+            }
+            Ok((sealed, told.take()))
+        });
+        first.map_err(|e| ClientError::Account(e.to_string()))
+    }
+}

@@ -1,0 +1,351 @@
+//! Makes hits of candidates, and words of hits. What an officer reads is written here and nowhere else.
+
+use crate::check::{CheckRequest, Found};
+use crate::cover::{self, Covered};
+use beatcheck_model::{
+    Answer, AnswerError, Body, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Person,
+    Reason, Record, RecordKind, ShownMarker, Timestamp, Vehicle, WarningsState,
+};
+use beatcheck_search::{PersonPlan, VehiclePlan};
+use beatcheck_store::{Candidate, PersonCandidates};
+use std::fmt::Write;
+
+/// Codes that mean danger, most urgent first (an agency's table would replace it; general knowledge of UK warning
+/// signals). Markers with other codes follow in the source's order.
+const DANGER: [&str; 9] = ["FI", "XP", "WE", "VI", "ES", "CO", "SH", "SU", "MN"];
+
+/// Confirm before acting (rule 4; NCIC's hit confirmation: 10 minutes urgent, 1 hour routine).
+const CONFIRM_HIT: &str = "Confirm with control that the record is still live and is this vehicle or person before you act: within 10 minutes if urgent, else within 1 hour. A hit alone is not grounds for arrest.";
+const CONFIRM_POSSIBLE: &str = "Possible match only: compare the particulars (make and colour, or name, date of birth and address), then confirm with control before you act.";
+const CONFIRM_NONE: &str = "No trace is not 'clear': check again when signal returns, and ask control where it matters.";
+const CONFIRM_CANNOT: &str = "Nothing could be searched: ask control by radio.";
+
+/// The word of a coverage state.
+pub(crate) const fn state_word(state: CoverageState) -> &'static str {
+    match state {
+        CoverageState::Current => "current",
+        CoverageState::Stale => "stale",
+        CoverageState::Missing => "missing",
+        CoverageState::Withheld => "withheld",
+    }
+}
+
+fn urgency(code: &str) -> usize {
+    DANGER.iter().position(|d| *d == code).unwrap_or(DANGER.len())
+}
+
+fn markers(markers: &[Marker], today: PartialDate) -> Vec<ShownMarker> {
+    let live = markers.iter().filter(|m| m.until.is_none_or(|u| !u.is_full() || u >= today));
+    let mut out: Vec<ShownMarker> = live
+        .map(|m| ShownMarker {
+            code: m.code.clone(),
+            text: m.text.clone(),
+            action: m.action.clone(),
+            disclosure: m.disclosure,
+            since: m.since,
+        })
+        .collect();
+    out.sort_by_key(|m| urgency(&m.code));
+    out
+}
+
+struct Judged {
+    outcome: Outcome,
+    grade: Grade,
+    score: f64,
+    reasons: Vec<Reason>,
+}
+
+fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
+    let record: &Record = &candidate.record;
+    if record.expires.is_some_and(|e| e.is_full() && e < today) {
+        return None;
+    }
+    let c = covered.iter().find(|c| c.id == candidate.compartment)?;
+    let (title, vrm, details) = match &record.body {
+        Body::Vehicle(v) => (vehicle_title(v), v.vrm.clone(), vehicle_details(v)),
+        Body::Person(p) => (person_title(p), None, person_details(p)),
+    };
+    Some(Hit {
+        id: record.id.to_string(),
+        version: record.version,
+        source_key: record.source_key.clone(),
+        kind: record.body.kind(),
+        outcome: judged.outcome,
+        grade: judged.grade,
+        score: judged.score,
+        reasons: judged.reasons,
+        markers: markers(record.body.markers(), today),
+        flags: record.flags.clone(),
+        source: c.shown.source.clone(),
+        compartment: c.shown.compartment.clone(),
+        as_of: c.shown.as_of,
+        vrm,
+        title,
+        details,
+    })
+}
+
+/// Hits among vehicle candidates.
+pub(crate) fn vehicle_hits(
+    plan: &VehiclePlan, candidates: &[Candidate], covered: &[Covered], today: PartialDate,
+) -> Vec<Hit> {
+    let judge = |c: &Candidate| match &c.record.body {
+        Body::Vehicle(v) => beatcheck_search::score_vehicle(plan, v),
+        Body::Person(_) => None,
+    };
+    let judged = candidates.iter().filter_map(|c| {
+        let m = judge(c)?;
+        hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
+    });
+    judged.collect()
+}
+
+/// Hits among person candidates.
+pub(crate) fn person_hits(
+    plan: &PersonPlan, found: &PersonCandidates, covered: &[Covered], today: PartialDate,
+) -> Vec<Hit> {
+    // A token that no vocabulary was asked for is as rare as can be told.
+    let rarity = |token: &str| found.rarity.get(token).copied().unwrap_or(1e-6);
+    let judged = found.candidates.iter().filter_map(|c| {
+        let Body::Person(p) = &c.record.body else { return None };
+        let m = beatcheck_search::score_person(plan, p, &rarity)?;
+        hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
+    });
+    judged.collect()
+}
+
+/// Between candidates confidence ranks (rule 2); ties in a fixed order.
+pub(crate) fn rank(hits: &mut [Hit]) {
+    hits.sort_by(|a, b| {
+        let first = |h: &Hit| u8::from(h.outcome != Outcome::Hit);
+        first(a)
+            .cmp(&first(b))
+            .then(b.grade.cmp(&a.grade))
+            .then(b.score.total_cmp(&a.score))
+            .then_with(|| a.id.cmp(&b.id))
+    });
+}
+
+fn join(parts: &[&str]) -> String {
+    parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ")
+}
+
+fn vehicle_title(v: &Vehicle) -> String {
+    let year = if v.year == 0 { String::new() } else { v.year.to_string() };
+    let title = join(&[&v.colour, &v.make, &v.model, &year, &v.body_type]);
+    if title.is_empty() { "no description recorded".into() } else { title }
+}
+
+fn vehicle_details(v: &Vehicle) -> Vec<Detail> {
+    let mut out = Vec::new();
+    let mut put = |label: &str, value: &str| {
+        if !value.is_empty() {
+            out.push(Detail { label: label.into(), value: value.into() });
+        }
+    };
+    put("Mark as recorded", &v.vrm_as_written);
+    put("VIN", &v.vin);
+    put("Area", &v.area);
+    for l in &v.links {
+        put(&capital(&l.kind), if l.text.is_empty() { &l.target_key } else { &l.text });
+    }
+    out
+}
+
+fn person_title(p: &Person) -> String {
+    let name = p.names.first().map(|n| join(&[&n.given, &n.surname])).unwrap_or_default();
+    let born = p.dobs.first().map(|d| format!(", born {d}")).unwrap_or_default();
+    format!("{}{born}", if name.is_empty() { "no name recorded" } else { &name })
+}
+
+fn person_details(p: &Person) -> Vec<Detail> {
+    let mut out = Vec::new();
+    let mut put = |label: &str, value: String| {
+        if !value.trim().is_empty() {
+            out.push(Detail { label: label.into(), value });
+        }
+    };
+    let range = |text: &str, since: Option<PartialDate>, until: Option<PartialDate>| {
+        let since = since.map(|d| format!(" since {d}")).unwrap_or_default();
+        let until = until.map(|d| format!(" until {d}")).unwrap_or_default();
+        format!("{text}{since}{until}")
+    };
+    for s in &p.statuses {
+        put(&capital(&s.code), range(&s.text, s.since, s.until));
+    }
+    for n in p.names.iter().skip(1) {
+        put("Also known as", join(&[&n.given, &n.surname]));
+    }
+    for d in p.dobs.iter().skip(1) {
+        put("Also gave date of birth", d.to_string());
+    }
+    put("Height", p.height_band.clone());
+    for a in &p.addresses {
+        put("Address", join(&[&a.text, &a.postcode, &if a.kind.is_empty() { String::new() } else { format!("({})", a.kind) }]));
+    }
+    for i in &p.identifiers {
+        put(&capital(&i.kind), i.value.clone());
+    }
+    put("Summary", p.summary.clone());
+    for e in &p.events {
+        put(&capital(&e.kind), join(&[&e.date.map(|d| d.to_string()).unwrap_or_default(), &e.text, &e.outcome]));
+    }
+    for l in &p.links {
+        put(&capital(&l.kind), if l.text.is_empty() { l.target_key.clone() } else { l.text.clone() });
+    }
+    out
+}
+
+fn capital(code: &str) -> String {
+    let text = code.replace('_', " ");
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+/// What an answer is made of.
+pub(crate) struct Draft<'a> {
+    pub kind: RecordKind,
+    pub reference: String,
+    pub found: Found,
+    pub covered: &'a [Covered],
+    pub error: Option<AnswerError>,
+    pub now: Timestamp,
+}
+
+/// Puts the answer together.
+pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
+    let Draft { kind, reference, found, covered, error, now } = draft;
+    let searched = covered.iter().any(Covered::searched);
+    let outcome = match found.hits.first() {
+        _ if error.is_some() || !searched => Outcome::CannotSay,
+        Some(h) => h.outcome,
+        None => Outcome::NoTrace,
+    };
+    let warnings_state = if error.is_some() { WarningsState::NotLoaded } else { cover::warnings(covered) };
+    let mut answer = Answer {
+        kind,
+        outcome,
+        reference,
+        warnings_state,
+        confirm: confirm(outcome).into(),
+        banner: banner(&found.hits),
+        hits: found.hits,
+        total: found.total,
+        coverage: covered.iter().map(|c| c.shown.clone()).collect(),
+        text: String::new(),
+        at: now,
+        audit_seq: 0,
+        took_us: 0,
+        account_us: 0,
+        error,
+    };
+    answer.text = text(&answer);
+    answer
+}
+
+const fn confirm(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Hit => CONFIRM_HIT,
+        Outcome::Possible => CONFIRM_POSSIBLE,
+        Outcome::NoTrace => CONFIRM_NONE,
+        Outcome::CannotSay => CONFIRM_CANNOT,
+    }
+}
+
+/// A weak candidate that carries danger does not rank first, but is not overlooked either (rule 2).
+fn banner(hits: &[Hit]) -> String {
+    let mut found: Vec<&str> = hits
+        .iter()
+        .skip(1)
+        .filter(|h| h.grade <= Grade::Fair)
+        .flat_map(|h| &h.markers)
+        .filter(|m| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len())
+        .map(|m| m.text.as_str())
+        .collect();
+    found.dedup();
+    match found.first() {
+        None => String::new(),
+        Some(_) => format!("A weaker candidate carries: {}.", found.join("; ")),
+    }
+}
+
+/// The age of an extract in words.
+fn age(as_of: Timestamp, now: Timestamp) -> String {
+    let s = now.secs_since(as_of).max(0);
+    match s {
+        0..120 => "just now".into(),
+        120..7200 => format!("{} minutes old", s / 60),
+        7200..172_800 => format!("{} hours old", s / 3600),
+        _ => format!("{} days old", s / 86_400),
+    }
+}
+
+/// What the officer reads or hears: danger first, never 'clear', silent markers never in it.
+fn text(a: &Answer) -> String {
+    let mut t = String::new();
+    if !a.banner.is_empty() {
+        let _ = writeln!(t, "{}", a.banner);
+    }
+    if let Some(e) = &a.error {
+        let _ = writeln!(t, "CANNOT SAY: {}.", e.text.trim_end_matches('.'));
+    } else {
+        match a.outcome {
+            Outcome::CannotSay => t.push_str("CANNOT SAY: no permitted source could be searched.\n"),
+            Outcome::NoTrace => t.push_str("NO TRACE in the sources searched. This is not 'clear'.\n"),
+            Outcome::Hit | Outcome::Possible => a.hits.iter().take(3).for_each(|h| say_hit(&mut t, h, a.at)),
+        }
+    }
+    if a.hits.len() > 3 {
+        let _ = writeln!(t, "{} more candidates are listed.", a.hits.len() - 3);
+    }
+    match a.warnings_state {
+        WarningsState::Loaded => {}
+        WarningsState::Partial => t.push_str("Warnings only partly loaded: assume unknown.\n"),
+        WarningsState::NotLoaded => t.push_str("Warnings not loaded: assume unknown.\n"),
+    }
+    for c in &a.coverage {
+        let when = c.as_of.map(|w| format!("as of {w}, {}", age(w, a.at))).unwrap_or_default();
+        let _ = match c.state {
+            CoverageState::Current => writeln!(t, "Searched {} {when}.", c.source),
+            CoverageState::Stale => writeln!(t, "Searched {} {when}: STALE.", c.source),
+            CoverageState::Missing => writeln!(t, "NOT searched: {} (not on this device yet).", c.source),
+            CoverageState::Withheld => writeln!(t, "NOT searched: {} (withheld by policy).", c.source),
+        };
+        if c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
+            let _ = writeln!(t, "{} records there have no usable mark and cannot be found by one.", c.unsearchable);
+        }
+    }
+    let _ = write!(t, "{} Reference {}.", a.confirm, a.reference);
+    t
+}
+
+fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {
+    for m in h.markers.iter().filter(|m| m.disclosure == Disclosure::Speakable) {
+        let since = m.since.map(|d| format!(" since {d}")).unwrap_or_default();
+        let _ = write!(t, "{}{since}.", m.text.trim_end_matches('.'));
+        if !m.action.is_empty() {
+            let _ = write!(t, " {}.", m.action.trim_end_matches('.'));
+        }
+        t.push('\n');
+    }
+    let word = if h.outcome == Outcome::Hit { "HIT" } else { "POSSIBLE MATCH" };
+    let grade = match h.grade {
+        Grade::Certain => "certain",
+        Grade::Strong => "strong",
+        Grade::Fair => "fair",
+        Grade::Weak => "weak",
+    };
+    let grade = if h.outcome == Outcome::Hit { String::new() } else { format!(" ({grade})") };
+    let mark = h.vrm.as_deref().map(|v| format!(" {v}:")).unwrap_or_default();
+    let _ = write!(t, "{word}{grade}:{mark} {}", h.title);
+    let reasons: Vec<&str> = h.reasons.iter().map(|r| r.text.as_str()).collect();
+    if !reasons.is_empty() {
+        let _ = write!(t, " - {}", reasons.join("; "));
+    }
+    let when = h.as_of.map(|w| format!(", {}", age(w, now))).unwrap_or_default();
+    let _ = writeln!(t, ". Source {}{when}.", h.source);
+    for d in h.details.iter().filter(|d| matches!(d.label.as_str(), "Wanted" | "Missing" | "Bail" | "Curfew" | "Disqualified" | "Court order")) {
+        let _ = writeln!(t, "{}: {}.", d.label, d.value);
+    }
+}

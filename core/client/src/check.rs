@@ -1,0 +1,288 @@
+//! A check: one question, one permit, one search, one entry in the account, one answer.
+//!
+//! The order is fixed: policy decides, the store is read under the permit, the answer is drafted, the account is made
+//! durable, and only then does the answer leave. Refused and empty checks take the same way.
+
+use crate::account::{self, Line};
+use crate::answer::{self, Draft};
+use crate::cover::{self, Covered};
+use crate::device::{Device, Refusal, View};
+use crate::env::Stopwatch;
+use crate::ClientError;
+use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
+use beatcheck_model::{Answer, AnswerError, Hit, Outcome, PersonQuery, Query, RecordKind, Timestamp, VehicleQuery};
+use beatcheck_policy::Permit;
+use beatcheck_store::{StoreError, Told};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Checks whose accounts share one write to disk.
+const GROUP: usize = 64;
+/// Bytes of an unreadable question that the account keeps.
+const MAX_UNREADABLE: usize = 1024;
+
+/// What is asked: a query, or something that could not be read as one (a line of a batch).
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// A query.
+    Query(Query),
+    /// Not a query: it is put on record and answered `cannot_say`.
+    Unreadable {
+        /// As it came; kept in the account up to 1 KiB.
+        text: String,
+        /// What is wrong with it, in words without its content.
+        problem: String,
+    },
+}
+
+/// One check to be made.
+#[derive(Clone, Debug)]
+pub struct CheckRequest {
+    /// The question.
+    pub question: Question,
+    /// The stated purpose; policy names the allowed ones.
+    pub purpose: String,
+}
+
+impl CheckRequest {
+    /// A check of a query.
+    #[must_use]
+    pub fn new(query: Query, purpose: &str) -> Self {
+        Self { question: Question::Query(query), purpose: purpose.into() }
+    }
+
+    /// A check of a registration mark.
+    #[must_use]
+    pub fn vehicle(vrm: &str, purpose: &str) -> Self {
+        Self::new(Query::Vehicle(VehicleQuery { vrm: Some(vrm.into()), vin: None }), purpose)
+    }
+
+    /// A check of a person.
+    #[must_use]
+    pub fn person(query: PersonQuery, purpose: &str) -> Self {
+        Self::new(Query::Person(query), purpose)
+    }
+}
+
+/// What is kept beside the account to notice that an answer has changed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct ToldAnswer {
+    pub shown: Vec<(String, String, u32)>,
+}
+
+impl ToldAnswer {
+    pub(crate) fn of(hits: &[Hit], ids: &BTreeMap<String, String>) -> Self {
+        let hex = |name: &str| ids.get(name).cloned().unwrap_or_default();
+        Self { shown: hits.iter().map(|h| (hex(&h.compartment), h.id.clone(), h.version)).collect() }
+    }
+}
+
+/// What is kept of the question.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ToldQuestion {
+    pub query: Query,
+    pub purpose: String,
+}
+
+/// An answer that is not on record yet.
+struct Pending {
+    answer: Answer,
+    line: Line,
+}
+
+impl Device {
+    /// Makes one check; see [`Device::check_many`].
+    ///
+    /// # Errors
+    /// As [`Device::check_many`].
+    pub fn check(&self, request: &CheckRequest) -> Result<Answer, ClientError> {
+        let mut answers = self.check_many(std::slice::from_ref(request))?;
+        answers.pop().ok_or_else(|| ClientError::Account("no answer was made".into()))
+    }
+
+    /// Makes checks, in order. The accounts of up to 64 of them share one write to disk; no answer is returned before
+    /// its own account is durable.
+    ///
+    /// A refused or invalid check is an answer too (`cannot_say`, with `error`): it is on record like any other.
+    ///
+    /// # Errors
+    /// [`ClientError::Account`] if the account cannot be written, and store errors: then there is no answer.
+    pub fn check_many(&self, requests: &[CheckRequest]) -> Result<Vec<Answer>, ClientError> {
+        if self.is_wiped() {
+            return Err(ClientError::Wiped);
+        }
+        let mut out = Vec::with_capacity(requests.len());
+        for group in requests.chunks(GROUP) {
+            let view = self.view();
+            let now = self.now();
+            let mut answers = Vec::with_capacity(group.len());
+            let mut lines = Vec::with_capacity(group.len());
+            for request in group {
+                let Pending { answer, line } = self.draft(&view, request, now)?;
+                answers.push(answer);
+                lines.push(line);
+            }
+            let watch = Stopwatch::start();
+            let first = self.account(&view, now, lines)?;
+            let account_us = watch.micros();
+            for (i, a) in answers.iter_mut().enumerate() {
+                a.audit_seq = first + i as u64;
+                a.account_us = account_us;
+            }
+            out.append(&mut answers);
+        }
+        Ok(out)
+    }
+
+    fn draft(&self, view: &View, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
+        let watch = Stopwatch::start();
+        let kind = match &request.question {
+            Question::Query(q) => q.kind(),
+            Question::Unreadable { .. } => RecordKind::Vehicle,
+        };
+        let permit = self.permit(view, &request.purpose, now);
+        let loaded = self.shelf.ids();
+        let covered = cover::of(view, permit.as_ref().ok(), &loaded, kind, now);
+        let mut error = None;
+        let mut found = Found::default();
+        match (&permit, &request.question) {
+            (Err(Refusal::Store(e)), _) => return Err(ClientError::Account(e.to_string())),
+            (Err(Refusal::Denied(d)), _) => {
+                error = Some(AnswerError { code: d.code().into(), text: d.to_string() });
+            }
+            (Err(Refusal::NothingYet), _) => {
+                let text = "this device has no data yet: connect and sync".into();
+                error = Some(AnswerError { code: "not_synced".into(), text });
+            }
+            (Ok(_), Question::Unreadable { problem, .. }) => {
+                error = Some(AnswerError { code: "invalid_query".into(), text: problem.clone() });
+            }
+            (Ok(permit), Question::Query(query)) => match self.search(permit, &covered, query, now) {
+                Ok(f) => found = f,
+                Err(SearchError::Invalid(text)) => error = Some(AnswerError { code: "invalid_query".into(), text }),
+                Err(SearchError::Store(e)) => return Err(e.into()),
+            },
+        }
+        let reference = account::reference(&self.env)?;
+        let draft = Draft { kind, reference: reference.clone(), found, covered: &covered, error, now };
+        let ids: BTreeMap<String, String> =
+            covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
+        let mut answer = answer::compose(draft, request);
+        answer.took_us = watch.micros();
+        let line = Line { kind: entry(&answer, request, &covered, &ids), told: told(&answer, request, &ids) };
+        Ok(Pending { answer, line })
+    }
+
+    /// Searches under a permit: no account is written here; the callers are a check, and the watch for late hits.
+    pub(crate) fn search(
+        &self, permit: &Permit, covered: &[Covered], query: &Query, now: Timestamp,
+    ) -> Result<Found, SearchError> {
+        let today = now.date();
+        let mut hits = match query {
+            Query::Vehicle(q) => {
+                let plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
+                let candidates = self.shelf.vehicles(permit, &plan)?;
+                answer::vehicle_hits(&plan, &candidates, covered, today)
+            }
+            Query::Person(q) => {
+                let plan = beatcheck_search::plan_person(q).map_err(SearchError::invalid)?;
+                let found = self.shelf.persons(permit, &plan)?;
+                answer::person_hits(&plan, &found, covered, today)
+            }
+        };
+        answer::rank(&mut hits);
+        let total = hits.len() as u64;
+        hits.truncate(permit.max_results());
+        Ok(Found { hits, total })
+    }
+}
+
+/// What a search found.
+#[derive(Default)]
+pub(crate) struct Found {
+    pub hits: Vec<Hit>,
+    pub total: u64,
+}
+
+/// Why a search could not be made.
+pub(crate) enum SearchError {
+    Invalid(String),
+    Store(StoreError),
+}
+
+impl SearchError {
+    fn invalid(e: beatcheck_search::InvalidQuery) -> Self {
+        Self::Invalid(e.to_string())
+    }
+}
+
+impl From<StoreError> for SearchError {
+    fn from(e: StoreError) -> Self {
+        Self::Store(e)
+    }
+}
+
+/// The compartments as the account names them.
+pub(crate) fn consulted(covered: &[Covered]) -> Vec<Consulted> {
+    covered
+        .iter()
+        .map(|c| Consulted {
+            compartment: c.id.to_string(),
+            name: c.shown.compartment.clone(),
+            watermark: c.shown.watermark,
+            manifest_version: c.manifest_version,
+            state: answer::state_word(c.shown.state).into(),
+        })
+        .collect()
+}
+
+/// The records as the account names them.
+pub(crate) fn shown(hits: &[Hit], ids: &BTreeMap<String, String>) -> Vec<Shown> {
+    hits.iter()
+        .map(|h| Shown {
+            compartment: ids.get(&h.compartment).cloned().unwrap_or_default(),
+            id: h.id.clone(),
+            version: h.version,
+            outcome: h.outcome,
+        })
+        .collect()
+}
+
+fn entry(
+    answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTreeMap<String, String>,
+) -> EntryKind {
+    let asked = match &request.question {
+        Question::Query(q) => Asked::Query(q.clone()),
+        Question::Unreadable { text, .. } => {
+            let mut end = text.len().min(MAX_UNREADABLE);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            Asked::Unreadable { text: text[..end].to_owned() }
+        }
+    };
+    EntryKind::Check {
+        reference: answer.reference.clone(),
+        purpose: request.purpose.clone(),
+        asked,
+        outcome: answer.outcome,
+        error: answer.error.as_ref().map(|e| e.code.clone()),
+        shown: shown(&answer.hits, ids),
+        consulted: consulted(covered),
+    }
+}
+
+/// What is kept to notice a late hit: only of checks that were answered.
+fn told(answer: &Answer, request: &CheckRequest, ids: &BTreeMap<String, String>) -> Option<Told> {
+    let Question::Query(query) = &request.question else { return None };
+    if answer.outcome == Outcome::CannotSay && answer.error.is_some() {
+        return None;
+    }
+    let question = ToldQuestion { query: query.clone(), purpose: request.purpose.clone() };
+    Some(Told {
+        reference: answer.reference.clone(),
+        at: answer.at,
+        query_json: serde_json::to_string(&question).ok()?,
+        told_json: serde_json::to_string(&ToldAnswer::of(&answer.hits, ids)).ok()?,
+    })
+}

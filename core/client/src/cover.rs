@@ -1,0 +1,73 @@
+//! Coverage: what was searched, what should have been, and how fresh it was (rule 1).
+
+use crate::device::{HeldMeta, View};
+use beatcheck_model::{Coverage, CoverageState, RecordKind, Timestamp, WarningsState};
+use beatcheck_policy::Permit;
+use beatcheck_wire::CompartmentId;
+
+/// One permitted compartment, with what is needed beyond the shown coverage.
+pub(crate) struct Covered {
+    pub id: CompartmentId,
+    pub shown: Coverage,
+    pub manifest_version: u64,
+    pub warnings: bool,
+}
+
+impl Covered {
+    /// Whether it was searched.
+    pub(crate) fn searched(&self) -> bool {
+        matches!(self.shown.state, CoverageState::Current | CoverageState::Stale)
+    }
+}
+
+fn is_stale(view: &View, meta: &HeldMeta, now: Timestamp) -> bool {
+    let warn_s = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.stale_warn_hours) * 3600);
+    now.secs_since(meta.as_of) > warn_s
+        || meta.due_by.is_some_and(|due| now > due)
+        || meta.last_refused
+        || view.head.as_ref().is_none_or(|h| h.expires <= now)
+}
+
+/// The coverage of a check of `kind`; `permit` is absent where none was given, then everything is withheld.
+pub(crate) fn of(
+    view: &View, permit: Option<&Permit>, loaded: &[CompartmentId], kind: RecordKind, now: Timestamp,
+) -> Vec<Covered> {
+    let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| c.kind == kind);
+    granted
+        .map(|c| {
+            let meta = view.held.get(&c.id).filter(|_| loaded.contains(&c.id));
+            let state = match meta {
+                _ if permit.is_none_or(|p| !p.allows(&c.id)) => CoverageState::Withheld,
+                None => CoverageState::Missing,
+                Some(m) if is_stale(view, m, now) => CoverageState::Stale,
+                Some(_) => CoverageState::Current,
+            };
+            Covered {
+                id: c.id,
+                manifest_version: meta.map_or(0, |m| m.manifest_version),
+                warnings: c.warnings,
+                shown: Coverage {
+                    compartment: c.name.clone(),
+                    source: c.source.clone(),
+                    state,
+                    as_of: meta.map(|m| m.as_of),
+                    watermark: meta.map_or(0, |m| m.watermark),
+                    records: meta.map_or(0, |m| m.rows),
+                    unsearchable: meta.map_or(0, |m| m.unsearchable),
+                },
+            }
+        })
+        .collect()
+}
+
+/// Whether the permitted sources that carry warnings were searched. Where no permitted source carries any, none
+/// were: assume unknown.
+pub(crate) fn warnings(covered: &[Covered]) -> WarningsState {
+    let carrying = covered.iter().filter(|c| c.warnings);
+    let (all, there) = carrying.fold((0, 0), |(a, t), c| (a + 1, t + u32::from(c.searched())));
+    match (all, there) {
+        (_, 0) => WarningsState::NotLoaded,
+        (a, t) if a == t => WarningsState::Loaded,
+        _ => WarningsState::Partial,
+    }
+}

@@ -1,0 +1,245 @@
+//! An enrolled device, opened: what an app holds.
+
+use crate::home::Home;
+use crate::keyring::{self, Keyring};
+use crate::vault::KeyVault;
+use crate::{ClientError, Env};
+use beatcheck_model::{RecordKind, Timestamp};
+use beatcheck_policy::{Contact, Denied, Permit, Request};
+use beatcheck_store::{Compartment, Journal, Shelf, State, StoreError};
+use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
+use beatcheck_wire::policy::Policy;
+use beatcheck_wire::{CompartmentId, DeviceId, Grant, Hash32, Head, Root};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// How far the clock may advance before its highest reading is written down again, in milliseconds.
+const CLOCK_STEP_MS: i64 = 60_000;
+/// Tries at opening while a sync in another process swaps files.
+const OPEN_TRIES: u32 = 5;
+
+/// An enrolled device. Safe to call from any thread: checks run beside each other and beside a sync.
+pub struct Device {
+    pub(crate) home: Home,
+    pub(crate) vault: Arc<dyn KeyVault>,
+    pub(crate) env: Env,
+    pub(crate) ring: Mutex<Keyring>,
+    pub(crate) device: DeviceId,
+    pub(crate) state: State,
+    pub(crate) journal: Journal,
+    pub(crate) shelf: Shelf,
+    pub(crate) root: Root,
+    view: RwLock<Arc<View>>,
+    clock_high: AtomicI64,
+    wiped: AtomicBool,
+}
+
+/// What is in force: replaced as a whole, so that a check sees one consistent state.
+#[derive(Clone, Default)]
+pub(crate) struct View {
+    pub grant: Option<Grant>,
+    pub policy: Option<Policy>,
+    pub head: Option<Head>,
+    pub held: BTreeMap<CompartmentId, HeldMeta>,
+    pub contact: Timestamp,
+}
+
+/// What the manifest in force says of a compartment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct HeldMeta {
+    pub manifest_version: u64,
+    pub manifest_hash: Hash32,
+    pub as_of: Timestamp,
+    pub due_by: Option<Timestamp>,
+    pub last_refused: bool,
+    pub warnings: bool,
+    pub kind: RecordKind,
+    pub rows: u64,
+    pub unsearchable: u64,
+    pub watermark: u64,
+    pub applied_at: Timestamp,
+}
+
+/// Names of the documents in the state file.
+pub(crate) mod doc {
+    pub(crate) const HUB: &str = "hub";
+    pub(crate) const CA: &str = "ca";
+    pub(crate) const CERTIFICATES: &str = "certificates";
+    pub(crate) const RENEW_AFTER: &str = "renew_after";
+    pub(crate) const ROOT: &str = "root";
+    pub(crate) const HEAD: &str = "head";
+    pub(crate) const HEAD_VERSION: &str = "head_version";
+    pub(crate) const SET_HASH: &str = "set_hash";
+    pub(crate) const GRANT: &str = "grant";
+    pub(crate) const POLICY: &str = "policy";
+    pub(crate) const CONTACT: &str = "contact";
+    pub(crate) const CLOCK: &str = "clock";
+    pub(crate) const HELD: &str = "held/";
+}
+
+pub(crate) fn encode<T: Serialize>(v: &T) -> Result<Vec<u8>, ClientError> {
+    postcard::to_allocvec(v).map_err(|_| ClientError::Wire(beatcheck_wire::WireError::Malformed("state")))
+}
+
+pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, ClientError> {
+    postcard::from_bytes(bytes).map_err(|_| ClientError::Wire(beatcheck_wire::WireError::Malformed("state")))
+}
+
+impl Device {
+    /// Opens the device enrolled in `home`. `pin` is needed where one was set at enrolment.
+    ///
+    /// # Errors
+    /// [`ClientError::NotEnrolled`], [`ClientError::Wiped`], [`ClientError::Pin`], or what the vault or store says.
+    pub fn open(
+        home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>,
+    ) -> Result<Self, ClientError> {
+        beatcheck_store::assert_sqlite_version()?;
+        let mut tries = 0;
+        loop {
+            match Self::open_once(home, Arc::clone(&vault), env.clone(), pin) {
+                Err(ClientError::Vault(_) | ClientError::Keyring) if tries < OPEN_TRIES && Home::new(home).keyring().exists() => {
+                    tries += 1;
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn open_once(home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>) -> Result<Self, ClientError> {
+        let home = Home::new(home);
+        let ring = Keyring::load(&home, &*vault, pin)?;
+        let keys = &ring.keys;
+        let state = State::open(&home.state(), &keyring::key(&keys.state))?;
+        let journal = Journal::open(&home.journal(), &keyring::key(&keys.journal), keys.device)?;
+        let get = |name: &str| -> Result<Vec<u8>, ClientError> { state.get(name)?.ok_or(ClientError::Keyring) };
+        // Verified against the enrolment code when it came; the state file is authenticated by its key.
+        let root: Root = decode(&get(doc::ROOT)?)?;
+        let device = Self {
+            device: keys.device,
+            view: RwLock::default(),
+            clock_high: AtomicI64::new(match state.get(doc::CLOCK)? {
+                Some(b) => decode::<Timestamp>(&b)?.0,
+                None => 0,
+            }),
+            home,
+            vault,
+            env,
+            ring: Mutex::new(ring),
+            state,
+            journal,
+            shelf: Shelf::new(),
+            wiped: AtomicBool::new(false),
+            root,
+        };
+        device.reload()?;
+        device.open_compartments()?;
+        Ok(device)
+    }
+
+    /// Reads the documents in force from the state file, verifying their signatures again.
+    pub(crate) fn reload(&self) -> Result<(), ClientError> {
+        let signed = |name: &str, kind: DocKind, key: VerifyKey| -> Result<Option<Vec<u8>>, ClientError> {
+            let Some(bytes) = self.state.get(name)? else { return Ok(None) };
+            Ok(Some(envelope::open_bytes(kind, &bytes, &[key])?.to_vec()))
+        };
+        let mut view = View {
+            grant: signed(doc::GRANT, DocKind::Grant, self.root.grant_key)?.map(|b| decode(&b)).transpose()?,
+            policy: match signed(doc::POLICY, DocKind::Policy, self.root.policy_key)? {
+                Some(b) => Some(Policy::from_canonical(&b)?),
+                None => None,
+            },
+            head: signed(doc::HEAD, DocKind::Head, self.root.publish_key)?.map(|b| decode(&b)).transpose()?,
+            held: BTreeMap::new(),
+            contact: self.state.get(doc::CONTACT)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+        };
+        for (name, bytes) in self.state.keys_with_prefix(doc::HELD)? {
+            if let Some(id) = CompartmentId::from_hex(&name[doc::HELD.len()..]) {
+                view.held.insert(id, decode(&bytes)?);
+            }
+        }
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
+        Ok(())
+    }
+
+    fn open_compartments(&self) -> Result<(), ClientError> {
+        let view = self.view();
+        let ring = self.ring();
+        let mut lost = false;
+        for c in view.grant.iter().flat_map(|g| &g.compartments) {
+            let Some(keys) = ring.keys.compartment(&c.id) else { continue };
+            let Some(file) = keys.file else { continue };
+            match Compartment::open(&self.home.record_file(&file), &keyring::key(&keys.file_key), c.kind) {
+                Ok(open) => self.shelf.put(c.id, Arc::new(open)),
+                Err(e @ (StoreError::Corrupt | StoreError::Io { .. })) => {
+                    // Answers say that it is missing; the next sync fetches it anew.
+                    tracing::warn!(compartment = %c.id, error = %e, "a compartment's file cannot be opened");
+                    lost = true;
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
+        if lost {
+            self.state.put_all(&[(doc::SET_HASH, None)])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn ring(&self) -> MutexGuard<'_, Keyring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time, which never runs backwards on this device: a clock set back does not extend a lease (rule 8).
+    pub(crate) fn now(&self) -> Timestamp {
+        let read = self.env.now();
+        let high = self.clock_high.fetch_max(read.0, Ordering::SeqCst);
+        if read.0 > high.saturating_add(CLOCK_STEP_MS) {
+            // Best effort: the account has the time of each check too, and a full disk must not stop the clock.
+            if let Ok(bytes) = encode(&read) {
+                let _ = self.state.put_all(&[(doc::CLOCK, Some(&bytes))]);
+            }
+        }
+        Timestamp(read.0.max(high))
+    }
+
+    /// After a wipe: nothing is on the shelf, nothing is permitted, nothing is answered.
+    pub(crate) fn close_for_good(&self) {
+        self.wiped.store(true, Ordering::SeqCst);
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        for id in self.shelf.ids() {
+            self.shelf.take(&id);
+        }
+    }
+
+    /// Whether this device was wiped while it was open.
+    pub(crate) fn is_wiped(&self) -> bool {
+        self.wiped.load(Ordering::SeqCst)
+    }
+
+    /// Asks policy for a permit.
+    pub(crate) fn permit(&self, view: &View, purpose: &str, now: Timestamp) -> Result<Permit, Refusal> {
+        let (Some(policy), Some(grant)) = (&view.policy, &view.grant) else { return Err(Refusal::NothingYet) };
+        let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
+        let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
+        let request =
+            Request { purpose, now, contact: Contact { at: view.contact }, journal_bytes, as_of: &as_of };
+        beatcheck_policy::decide(policy, grant, request).map_err(Refusal::Denied)
+    }
+}
+
+/// Why there is no permit.
+pub(crate) enum Refusal {
+    /// Policy says no.
+    Denied(Denied),
+    /// No grant yet: nothing was ever synced.
+    NothingYet,
+    /// The store failed.
+    Store(StoreError),
+}

@@ -1,0 +1,99 @@
+//! What can go wrong on a device, in words that say what to do. No variant carries personal data or secrets.
+
+use beatcheck_store::StoreError;
+use beatcheck_sync::SyncFault;
+use beatcheck_wire::WireError;
+use std::path::PathBuf;
+
+use crate::vault::VaultError;
+
+/// An error of the device core.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// There is no enrolled device in the directory.
+    #[error("{} holds no enrolled device: enrol it first", home.display())]
+    NotEnrolled {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// A device is enrolled there already.
+    #[error("{} holds an enrolled device already: wipe it first to enrol anew", home.display())]
+    AlreadyEnrolled {
+        /// The directory.
+        home: PathBuf,
+    },
+    /// The device was wiped.
+    #[error("this device was wiped: enrol it anew; entries of its account that wait are sent by a sync")]
+    Wiped,
+    /// The code cannot be read, or is not for this hub.
+    #[error("{0}")]
+    EnrolCode(String),
+    /// A PIN is needed, or the one given is wrong.
+    #[error("the PIN is missing or wrong")]
+    Pin,
+    /// The key vault failed.
+    #[error("the key vault: {0}")]
+    Vault(#[from] VaultError),
+    /// The keyring is damaged.
+    #[error("the keyring cannot be read: wipe this device and enrol it anew")]
+    Keyring,
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The account of a check could not be written: nothing may be shown (rule 6).
+    #[error("the check could not be put on record, so no answer is given: {0}")]
+    Account(String),
+    /// The sync failed; what was held before is untouched.
+    #[error("{0}")]
+    Sync(#[from] SyncFault),
+    /// Another process syncs this device.
+    #[error("another sync of this device is running: wait for it to end")]
+    SyncRunning,
+    /// TLS or certificates.
+    #[error("TLS: {0}")]
+    Tls(String),
+    /// A file could not be read or written.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// No randomness.
+    #[error("no randomness from the system: {0}")]
+    Random(String),
+    /// Bytes could not be verified or decoded.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+impl ClientError {
+    /// The stable code (`docs/cli.md`).
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotEnrolled { .. } => "not_enrolled",
+            Self::AlreadyEnrolled { .. } => "already_enrolled",
+            Self::Wiped => "wiped",
+            Self::EnrolCode(_) => "enrol_code",
+            Self::Pin => "pin",
+            Self::Vault(_) => "vault",
+            Self::Keyring => "keyring",
+            Self::Store(StoreError::Full) => "no_space",
+            Self::Store(_) => "store",
+            Self::Account(_) => "not_accounted",
+            Self::Sync(f) => f.code(),
+            Self::SyncRunning => "sync_running",
+            Self::Tls(_) => "tls",
+            Self::Io { .. } => "io",
+            Self::Random(_) => "random",
+            Self::Wire(_) => "malformed",
+        }
+    }
+
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}

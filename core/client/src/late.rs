@@ -1,0 +1,106 @@
+//! The late hit (rule 11): after a sync, the questions of the last hours are asked again, and who was told otherwise
+//! is told.
+
+use crate::account::Line;
+use crate::check::{Found, ToldAnswer, ToldQuestion, shown};
+use crate::cover;
+use crate::device::{Device, View};
+use crate::status::LateHit;
+use crate::ClientError;
+use beatcheck_audit::EntryKind;
+use beatcheck_model::{Grade, Hit, RecordKind, Timestamp};
+use beatcheck_store::{LateHitRow, Told};
+use std::collections::BTreeMap;
+
+/// Questions asked again after one sync, at most: the newest of the window.
+const MAX_REASKED: usize = 2_000;
+
+struct Late {
+    seq: u64,
+    reference: String,
+    change: &'static str,
+    text: String,
+    hits: Vec<Hit>,
+    now_told: ToldAnswer,
+}
+
+impl Device {
+    /// Asks again what was asked within policy's window; what has changed is put on record and returned.
+    pub(crate) fn watch_late_hits(&self, view: &View, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
+        let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
+        let since = now.plus_secs(-hours * 3600);
+        self.journal.purge_told(since)?;
+        let ids: BTreeMap<String, String> =
+            view.grant.iter().flat_map(|g| &g.compartments).map(|c| (c.name.clone(), c.id.to_string())).collect();
+        let mut late = Vec::new();
+        for (seq, told) in self.journal.told_since(since, MAX_REASKED)? {
+            if let Some(l) = self.compare(view, seq, &told, now, &ids) {
+                late.push(l);
+            }
+        }
+        let mut out = Vec::with_capacity(late.len());
+        for l in late {
+            let kind = EntryKind::LateHit {
+                reference: l.reference.clone(),
+                change: l.change.into(),
+                shown: shown(&l.hits, &ids),
+            };
+            let audit_seq = self.account(view, now, vec![Line { kind, told: None }])?;
+            self.journal.add_late_hit(&LateHitRow {
+                seq: audit_seq,
+                reference: l.reference.clone(),
+                at: now,
+                change: l.change.into(),
+                text: l.text.clone(),
+            })?;
+            let json = serde_json::to_string(&l.now_told).unwrap_or_default();
+            self.journal.update_told(l.seq, &json)?;
+            out.push(LateHit { reference: l.reference, at: now, change: l.change.into(), text: l.text, audit_seq });
+        }
+        Ok(out)
+    }
+
+    fn compare(
+        &self, view: &View, seq: u64, told: &Told, now: Timestamp, ids: &BTreeMap<String, String>,
+    ) -> Option<Late> {
+        let question: ToldQuestion = serde_json::from_str(&told.query_json).ok()?;
+        let before: ToldAnswer = serde_json::from_str(&told.told_json).ok()?;
+        // No longer permitted: nothing may be looked at, so nothing can be told.
+        let permit = self.permit(view, &question.purpose, now).ok()?;
+        let kind = question.query.kind();
+        let covered = cover::of(view, Some(&permit), &self.shelf.ids(), kind, now);
+        let Found { hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;
+        let was = |h: &Hit| before.shown.iter().find(|(_, id, _)| *id == h.id);
+        // A person list's order shifts with every change: only a good new candidate is worth an officer's attention.
+        let worth = |h: &&Hit| kind == RecordKind::Vehicle || h.grade >= Grade::Strong;
+        let appeared: Vec<&Hit> = hits.iter().filter(worth).filter(|h| was(h).is_none()).collect();
+        let corrected: Vec<&Hit> = hits.iter().filter(|h| was(h).is_some_and(|(_, _, v)| *v != h.version)).collect();
+        let searched: Vec<String> = covered.iter().filter(|c| c.searched()).map(|c| c.id.to_string()).collect();
+        let withdrawn = before.shown.iter().filter(|(compartment, id, _)| {
+            searched.contains(compartment) && !hits.iter().any(|h| h.id == *id) && self.is_gone(&permit, compartment, id)
+        });
+        let withdrawn = withdrawn.count();
+        let (change, what) = if let Some(h) = appeared.first() {
+            ("appeared", format!("a record has appeared: {} {}", h.vrm.as_deref().unwrap_or_default(), h.title))
+        } else if let Some(h) = corrected.first() {
+            ("corrected", format!("a record you were shown was corrected: {} {}", h.vrm.as_deref().unwrap_or_default(), h.title))
+        } else if withdrawn > 0 {
+            ("withdrawn", "a record you were shown was withdrawn by its source".to_owned())
+        } else {
+            return None;
+        };
+        let text = format!("Check {} of {}: {what}. Check again before you act.", told.reference, told.at);
+        let now_told = ToldAnswer::of(&hits, ids);
+        Some(Late { seq, reference: told.reference.clone(), change, text, hits, now_told })
+    }
+
+    /// Whether a record is no longer held at all: one that only fell off a list was not withdrawn.
+    fn is_gone(&self, permit: &beatcheck_policy::Permit, compartment: &str, id: &str) -> bool {
+        let (Some(c), Some(id)) =
+            (beatcheck_wire::CompartmentId::from_hex(compartment), beatcheck_model::RecordId::from_hex(id))
+        else {
+            return false;
+        };
+        matches!(self.shelf.record(permit, &c, &id), Ok(None))
+    }
+}

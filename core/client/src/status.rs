@@ -1,0 +1,209 @@
+//! What a device says of itself. The JSON of these shapes is in `docs/cli.md`.
+
+use crate::cover;
+use crate::device::{Device, View};
+use crate::ClientError;
+use beatcheck_model::{CoverageState, RecordKind, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// State of a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceStatus {
+    /// Name of the device, random.
+    pub device: String,
+    /// Kind of its key vault; `desk` protects nothing.
+    pub vault: String,
+    /// Role, if a grant has come.
+    pub role: Option<String>,
+    /// Purposes that policy allows for the role.
+    pub purposes: Vec<String>,
+    /// Policy version in force.
+    pub policy_version: u64,
+    /// Grant version in force.
+    pub grant_version: u64,
+    /// Last contact with the hub.
+    pub last_contact: Option<Timestamp>,
+    /// When the lease ends without contact.
+    pub lease_ends: Option<Timestamp>,
+    /// Whether it has ended.
+    pub lease_ended: bool,
+    /// Head in force and when it expires.
+    pub head_version: u64,
+    /// From when on everything counts as stale.
+    pub head_expires: Option<Timestamp>,
+    /// When the certificate is to be renewed.
+    pub renew_after: Option<Timestamp>,
+    /// What is held.
+    pub compartments: Vec<CompartmentStatus>,
+    /// The account.
+    pub journal: JournalStatus,
+    /// What officers were told and has changed since, within policy's window.
+    pub late_hits: Vec<LateHit>,
+    /// Bytes fetched and waiting to be applied.
+    pub staged_bytes: u64,
+}
+
+/// State of a compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CompartmentStatus {
+    /// Its name.
+    pub compartment: String,
+    /// Its source.
+    pub source: String,
+    /// Kind of its records.
+    pub kind: RecordKind,
+    /// How it stands now.
+    pub state: CoverageState,
+    /// The extract's own time.
+    pub as_of: Option<Timestamp>,
+    /// When the next extract is overdue.
+    pub due_by: Option<Timestamp>,
+    /// Manifest version applied.
+    pub manifest_version: u64,
+    /// Highest hub sequence applied.
+    pub watermark: u64,
+    /// Records held.
+    pub records: u64,
+    /// Of these, not to be found by their mark.
+    pub unsearchable: u64,
+    /// Digest of what is stored, in hexadecimal.
+    pub digest: Option<String>,
+    /// Whether it carries warnings.
+    pub warnings: bool,
+}
+
+/// State of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalStatus {
+    /// Number of the last entry.
+    pub last_seq: u64,
+    /// Everything up to this is at the hub.
+    pub acked: u64,
+    /// Entries that wait.
+    pub pending: u64,
+    /// Their bytes.
+    pub pending_bytes: u64,
+    /// Set: space for the account runs low; sync and free space.
+    pub low: bool,
+}
+
+/// Something an officer was told has changed (rule 11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LateHit {
+    /// Reference of the check concerned.
+    pub reference: String,
+    /// When it was noticed.
+    pub at: Timestamp,
+    /// `appeared`, `corrected` or `withdrawn`.
+    pub change: String,
+    /// In words.
+    pub text: String,
+    /// Number of its entry in the journal.
+    pub audit_seq: u64,
+}
+
+impl Device {
+    /// The state of this device now. Writes nothing.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn status(&self) -> Result<DeviceStatus, ClientError> {
+        let view = self.view();
+        let now = self.now();
+        let limits = view.policy.as_ref().map(|p| p.limits.clone()).unwrap_or_default();
+        let has_contact = view.contact != Timestamp::default();
+        let lease_ends = has_contact.then(|| view.contact.plus_secs(i64::from(limits.lease_hours) * 3600));
+        let role = view.grant.as_ref().map(|g| g.role.clone());
+        let purposes = match (&view.policy, &role) {
+            (Some(p), Some(r)) => p.roles.get(r).map(|r| r.purposes.clone()).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let renew_after = self.state.get(crate::device::doc::RENEW_AFTER)?;
+        Ok(DeviceStatus {
+            device: self.device.to_string(),
+            vault: self.vault.kind(),
+            role,
+            purposes,
+            policy_version: view.policy.as_ref().map_or(0, |p| p.policy_version),
+            grant_version: view.grant.as_ref().map_or(0, |g| g.grant_version),
+            last_contact: has_contact.then_some(view.contact),
+            lease_ends,
+            lease_ended: lease_ends.is_some_and(|e| now > e),
+            head_version: view.head.as_ref().map_or(0, |h| h.head_version),
+            head_expires: view.head.as_ref().map(|h| h.expires),
+            renew_after: renew_after.map(|b| crate::device::decode(&b)).transpose()?,
+            compartments: self.compartment_status(&view, now)?,
+            journal: self.journal_status()?,
+            late_hits: self.late_hits(&view, now)?,
+            staged_bytes: self.staged_bytes(),
+        })
+    }
+
+    fn compartment_status(&self, view: &View, now: Timestamp) -> Result<Vec<CompartmentStatus>, ClientError> {
+        let loaded = self.shelf.ids();
+        // What any purpose of the role permits: the state shown here does not depend on one.
+        let purpose = view.grant.as_ref().zip(view.policy.as_ref());
+        let purpose = purpose.and_then(|(g, p)| p.roles.get(&g.role)?.purposes.first().cloned()).unwrap_or_default();
+        let permit = self.permit(view, &purpose, now).ok();
+        let mut out = Vec::new();
+        for kind in [RecordKind::Vehicle, RecordKind::Person] {
+            for c in cover::of(view, permit.as_ref(), &loaded, kind, now) {
+                let digest = self.shelf.get(&c.id).map(|open| open.checkpoint()).transpose()?;
+                out.push(CompartmentStatus {
+                    compartment: c.shown.compartment,
+                    source: c.shown.source,
+                    kind,
+                    state: c.shown.state,
+                    as_of: c.shown.as_of,
+                    due_by: view.held.get(&c.id).and_then(|m| m.due_by),
+                    manifest_version: c.manifest_version,
+                    watermark: c.shown.watermark,
+                    records: c.shown.records,
+                    unsearchable: c.shown.unsearchable,
+                    digest: digest.map(|d| d.digest.to_string()),
+                    warnings: c.warnings,
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    fn journal_status(&self) -> Result<JournalStatus, ClientError> {
+        let s = self.journal.stats()?;
+        Ok(JournalStatus {
+            last_seq: s.last_seq,
+            acked: s.acked,
+            pending: s.pending,
+            pending_bytes: s.pending_bytes,
+            low: s.reserve_low,
+        })
+    }
+
+    /// Late hits within policy's window, newest first.
+    pub(crate) fn late_hits(&self, view: &View, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
+        let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
+        let rows = self.journal.late_hits(now.plus_secs(-hours * 3600))?;
+        let mut out: Vec<LateHit> = rows
+            .into_iter()
+            .map(|r| LateHit { reference: r.reference, at: r.at, change: r.change, text: r.text, audit_seq: r.seq })
+            .collect();
+        out.reverse();
+        Ok(out)
+    }
+
+    /// Size of the staging area on disk, without opening it (a sync may have it open).
+    fn staged_bytes(&self) -> u64 {
+        fn walk(dir: &std::path::Path) -> u64 {
+            let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+            entries
+                .flatten()
+                .map(|e| match e.metadata() {
+                    Ok(m) if m.is_dir() => walk(&e.path()),
+                    Ok(m) => m.len(),
+                    Err(_) => 0,
+                })
+                .sum()
+        }
+        walk(&self.home.staging())
+    }
+}

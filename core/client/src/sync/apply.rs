@@ -1,0 +1,177 @@
+//! Bringing a compartment to its manifest's state: deltas in one transaction, a snapshot as a new generation.
+
+use super::{CompartmentChange, Run, SyncProgress, store_fault};
+use crate::ClientError;
+use crate::device::{HeldMeta, doc, encode};
+use crate::keyring;
+use beatcheck_store::{Checkpoint, Compartment, StoreError};
+use beatcheck_sync::{ApplyFault, Event, Route, RouteKind, SyncFault};
+use beatcheck_wire::batch::Change;
+use beatcheck_wire::{Hash32, Manifest, SegmentRef, WireError, segment};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// Rows between two reports of progress.
+const REPORT_EVERY: u64 = 2_000;
+
+/// Opens staged segments one after the other: one segment's rows in memory at a time.
+struct Rows<'a, 'b> {
+    run: &'a Run<'b>,
+    segments: std::slice::Iter<'a, SegmentRef>,
+    epochs: &'a [(u32, [u8; 32])],
+    now: std::vec::IntoIter<Change>,
+    damaged: &'a Cell<Option<Hash32>>,
+}
+
+impl Iterator for Rows<'_, '_> {
+    type Item = Result<Change, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(change) = self.now.next() {
+                return Some(Ok(change));
+            }
+            let s = self.segments.next()?;
+            let opened = self.run.staging.segment(&s.hash, s.frames).and_then(|bytes| {
+                let key = self.epochs.iter().find(|(e, _)| *e == s.key_epoch).ok_or(WireError::BadFrame)?;
+                let bytes = bytes.ok_or(WireError::Truncated)?;
+                Ok(segment::open(&bytes, &s.hash, &key.1)?)
+            });
+            match opened {
+                Ok(changes) => self.now = changes.into_iter(),
+                Err(e) => {
+                    if matches!(e, StoreError::Wire(_)) {
+                        self.damaged.set(Some(s.hash));
+                    }
+                    return Some(Err(e));
+                }
+            }
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Applies; reports the event for the machine. What was held is untouched unless it succeeds.
+    pub(super) fn apply(&mut self, manifest: &Manifest, hash: Hash32, route: &Route) -> Event {
+        let damaged = Cell::new(None);
+        match self.try_apply(manifest, hash, route, &damaged) {
+            Ok(change) => {
+                (self.progress)(SyncProgress::Usable { compartment: change.compartment.clone() });
+                self.report.compartments.push(change);
+                Event::Applied(manifest.compartment)
+            }
+            Err(e) => {
+                let why = match (damaged.get(), e) {
+                    (Some(hash), _) => ApplyFault::Segment(hash),
+                    (None, ClientError::Store(StoreError::DigestMismatch | StoreError::WrongBase { .. })) => {
+                        ApplyFault::Digest
+                    }
+                    (None, ClientError::Store(e)) => ApplyFault::Other(store_fault(&e)),
+                    (None, e) => ApplyFault::Other(SyncFault::Store(e.to_string())),
+                };
+                Event::ApplyFailed { compartment: manifest.compartment, why }
+            }
+        }
+    }
+
+    fn try_apply(
+        &self, m: &Manifest, hash: Hash32, route: &Route, damaged: &Cell<Option<Hash32>>,
+    ) -> Result<CompartmentChange, ClientError> {
+        let device = self.device;
+        let name = self.name(&m.compartment);
+        let keys = device.ring().keys.compartment(&m.compartment).cloned().ok_or(ClientError::Keyring)?;
+        let expect = Checkpoint {
+            watermark: m.watermark,
+            manifest_version: m.manifest_version,
+            digest: m.digest,
+            rows: m.rows,
+            unsearchable: m.unsearchable,
+        };
+        let mut rows = Rows {
+            run: self,
+            segments: route.segments.iter(),
+            epochs: &keys.epochs,
+            now: Vec::new().into_iter(),
+            damaged,
+        };
+        let open = device.shelf.get(&m.compartment);
+        let counts = match (route.kind, open) {
+            (RouteKind::Touch, Some(open)) => {
+                open.touch(&expect)?;
+                (0, 0, 0)
+            }
+            (RouteKind::Deltas, Some(open)) => {
+                let a = open.apply(route.from, &mut rows, &expect)?;
+                (a.inserted, a.updated, a.deleted)
+            }
+            (_, open) => {
+                let before = open.map(|o| o.checkpoint()).transpose()?.map_or(0, |c| c.rows);
+                self.build(m, &name, &mut rows, &expect)?;
+                (m.rows, 0, before)
+            }
+        };
+        let meta = HeldMeta {
+            manifest_version: m.manifest_version,
+            manifest_hash: hash,
+            as_of: m.as_of,
+            due_by: m.due_by,
+            last_refused: m.last_refused,
+            warnings: m.warnings,
+            kind: m.kind,
+            rows: m.rows,
+            unsearchable: m.unsearchable,
+            watermark: m.watermark,
+            applied_at: device.now(),
+        };
+        device.state.put_all(&[(format!("{}{}", doc::HELD, m.compartment).as_str(), Some(&encode(&meta)?))])?;
+        device.reload()?;
+        for s in &route.segments {
+            self.staging.drop_segment(&s.hash, s.frames)?;
+        }
+        Ok(CompartmentChange {
+            compartment: name,
+            source: m.source.clone(),
+            route: match route.kind {
+                RouteKind::Touch => "touch",
+                RouteKind::Deltas => "deltas",
+                RouteKind::Snapshot => "snapshot",
+            }
+            .into(),
+            inserted: counts.0,
+            updated: counts.1,
+            deleted: counts.2,
+            rows: m.rows,
+            bytes: route.bytes(),
+            as_of: m.as_of,
+            watermark: m.watermark,
+            digest: m.digest.to_string(),
+        })
+    }
+
+    /// A new generation: a file of its own with a key of its own, built beside the old one, then swapped in.
+    fn build(
+        &self, m: &Manifest, name: &str, rows: &mut Rows<'_, '_>, expect: &Checkpoint,
+    ) -> Result<(), ClientError> {
+        let device = self.device;
+        let (file, file_key): ([u8; 16], [u8; 32]) = (device.env.random()?, device.env.random()?);
+        let of = m.rows;
+        let mut progress = |done: u64| {
+            if done.is_multiple_of(REPORT_EVERY) {
+                (self.progress)(SyncProgress::Applying { compartment: name.to_owned(), rows: done, of });
+            }
+        };
+        let path = device.home.record_file(&file);
+        let fresh = Compartment::build(&path, &keyring::key(&file_key), m.kind, rows, expect, &mut progress)?;
+        let mut ring = device.ring();
+        let keys = ring.keys.compartment_mut(&m.compartment).ok_or(ClientError::Keyring)?;
+        let old = keys.file.replace(file);
+        keys.file_key = file_key;
+        ring.save(&device.home, &*device.vault, &device.env)?;
+        drop(ring);
+        device.shelf.put(m.compartment, Arc::new(fresh));
+        if let Some(old) = old {
+            beatcheck_store::shred_file(&device.home.record_file(&old))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Putting a grant in force: withdrawals first, keys, policy, certificate.
+
+use super::Run;
+use crate::account::Line;
+use crate::device::{decode, doc, encode};
+use crate::enrol::refusal;
+use crate::keyring::CompartmentKeys;
+use crate::{ClientError, tls};
+use beatcheck_audit::EntryKind;
+use beatcheck_sync::Event;
+use beatcheck_wire::enrol::{EnrolResponse, RenewRequest};
+use beatcheck_wire::policy::Policy;
+use beatcheck_wire::{CompartmentId, Grant, GrantBundle};
+use hyper::Method;
+
+impl Run<'_> {
+    /// Puts a verified grant in force. A compartment that it no longer names is unreadable when this returns: it is
+    /// off the shelf, its keys are out of the keyring, and the old vault key is destroyed.
+    pub(super) fn adopt(&mut self, grant: &Grant, policy: &Policy, bundle: &GrantBundle) -> Result<Event, ClientError> {
+        let device = self.device;
+        let before = device.view();
+        let mut ring = device.ring();
+        let gone: Vec<CompartmentId> = ring
+            .keys
+            .compartments
+            .iter()
+            .map(|c| c.id)
+            .filter(|id| !grant.compartments.iter().any(|c| c.id == *id))
+            .collect();
+        let names: Vec<String> = gone.iter().map(|id| self.name(id)).collect();
+        for id in &gone {
+            device.shelf.take(id);
+        }
+        let files: Vec<_> =
+            gone.iter().filter_map(|id| ring.keys.compartment(id)?.file).map(|f| device.home.record_file(&f)).collect();
+        ring.keys.compartments.retain(|c| !gone.contains(&c.id));
+        for c in &grant.compartments {
+            let epochs: Vec<(u32, [u8; 32])> =
+                bundle.keys.iter().filter(|k| k.compartment == c.id).map(|k| (k.epoch, k.key)).collect();
+            match ring.keys.compartment_mut(&c.id) {
+                Some(keys) => keys.epochs = epochs,
+                None => {
+                    ring.keys.compartments.push(CompartmentKeys { id: c.id, file: None, file_key: [0; 32], epochs });
+                }
+            }
+        }
+        if gone.is_empty() {
+            ring.save(&device.home, &*device.vault, &device.env)?;
+        } else {
+            ring.rotate(&device.home, &*device.vault, &device.env)?;
+            // Staged frames of other compartments can be fetched again; which are whose is not known by name.
+            self.staging.clear()?;
+        }
+        drop(ring);
+        for file in files {
+            beatcheck_store::shred_file(&file)?;
+        }
+        let held: Vec<String> = gone.iter().map(|id| format!("{}{id}", doc::HELD)).collect();
+        let mut documents: Vec<(&str, Option<&[u8]>)> =
+            vec![(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))];
+        documents.extend(held.iter().map(|name| (name.as_str(), None)));
+        device.state.put_all(&documents)?;
+        device.reload()?;
+        let mut lines: Vec<Line> = gone
+            .iter()
+            .zip(&names)
+            .map(|(id, name)| {
+                let kind = EntryKind::CompartmentWithdrawn { compartment: id.to_string(), name: name.clone() };
+                Line { kind, told: None }
+            })
+            .collect();
+        let version = policy.policy_version;
+        if before.policy.as_ref().is_none_or(|p| p.policy_version != version) {
+            lines.push(Line { kind: EntryKind::PolicyApplied { version }, told: None });
+        }
+        if !lines.is_empty() {
+            device.account(&device.view(), device.now(), lines)?;
+        }
+        self.report.withdrawn.extend(names);
+        Ok(Event::GrantAdopted)
+    }
+
+    /// Asks for a new certificate when two thirds of the old one's life are over. A failure is no fault of the sync:
+    /// the old one holds, and the next sync asks again.
+    pub(super) async fn renew_certificate(&self) {
+        if let Err(e) = self.try_renew().await {
+            tracing::warn!(code = e.code(), "the certificate could not be renewed yet");
+        }
+    }
+
+    async fn try_renew(&self) -> Result<(), ClientError> {
+        let device = self.device;
+        let due: Option<beatcheck_model::Timestamp> =
+            device.state.get(doc::RENEW_AFTER)?.map(|b| decode(&b)).transpose()?;
+        if due.is_none_or(|d| device.now() < d) {
+            return Ok(());
+        }
+        let body = encode(&RenewRequest { csr: tls::certificate_request(&device.vault)? })?;
+        let answer = self.transport.call(Method::POST, "/v1/renew", body).await.map_err(refusal)?;
+        let response: EnrolResponse = decode(&answer)?;
+        device.state.put_all(&[
+            (doc::CERTIFICATES, Some(&encode(&response.certificates)?)),
+            (doc::RENEW_AFTER, Some(&encode(&response.renew_after)?)),
+        ])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX rec_id ON rec(id);

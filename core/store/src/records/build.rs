@@ -1,0 +1,204 @@
+//! The bulk load of a new generation.
+//!
+//! Rows go in as they come; their keys are gathered in RAM, sorted, and written once in order, which is several times
+//! cheaper than keeping indexes while loading. A row that a later change of the same stream replaces gets a new rid, and
+//! the old one's keys are dropped at the end. Nothing waits for the disk until all is there and proven: a crash leaves
+//! a file without a checkpoint, which does not open.
+
+use super::keys::{Keys, keys_of};
+use super::{Checkpoint, SCHEMA, postings};
+use crate::db::{self, Role};
+use crate::{Key, StoreError, files, pool};
+use beatcheck_model::{RecordId, RecordKind};
+use beatcheck_wire::batch::{Change, Op};
+use beatcheck_wire::digest::{RowDigest, canonical};
+use beatcheck_wire::{Hash32, WireError};
+use rusqlite::{Connection, OptionalExtension};
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+/// Changes between two calls of `progress`.
+const PROGRESS_EVERY: u64 = 4096;
+
+pub(super) fn build(
+    path: &Path,
+    key: &Key,
+    kind: RecordKind,
+    changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+    expect: &Checkpoint,
+    progress: &mut dyn FnMut(u64),
+) -> Result<(), StoreError> {
+    let conn = db::connect(path, key, Role::Bulk, true)?;
+    conn.execute_batch("BEGIN")?;
+    conn.execute_batch(include_str!("../../migrations/records.sql"))?;
+    conn.execute_batch(match kind {
+        RecordKind::Vehicle => include_str!("../../migrations/records_vehicles.sql"),
+        RecordKind::Person => include_str!("../../migrations/records_persons.sql"),
+    })?;
+    let mut load = Load::default();
+    let mut read = 0;
+    for change in changes {
+        load.change(&conn, kind, change?.op)?;
+        read += 1;
+        if read % PROGRESS_EVERY == 0 {
+            progress(read);
+        }
+    }
+    progress(read);
+    let digest = load.finish(&conn)?;
+    if digest.1 != expect.digest || digest.2 != expect.rows {
+        return Err(StoreError::DigestMismatch);
+    }
+    conn.execute_batch(include_str!("../../migrations/records_after_load.sql"))?;
+    pool::set_meta(&conn, "kind", kind.as_str().as_bytes())?;
+    pool::set_meta(&conn, "digest", &digest.0)?;
+    conn.pragma_update(None, "user_version", SCHEMA)?;
+    conn.execute_batch("COMMIT")?;
+    conn.close().map_err(|(_, e)| e)?;
+    files::sync_file(path)?;
+    // Only now, with every page on the disk, does it become a file that opens.
+    let conn = db::connect(path, key, Role::Durable, false)?;
+    expect.write(&conn)?;
+    conn.close().map_err(|(_, e)| e)?;
+    files::sync_file(path)
+}
+
+#[derive(Default)]
+struct Load {
+    ids: HashMap<RecordId, u32>,
+    dead: HashSet<u32>,
+    digest: RowDigest,
+    next: u32,
+    vrm: TextRun,
+    folded: TextRun,
+    vin: TextRun,
+    ident: TextRun,
+    vocab: HashMap<String, u32>,
+    /// Token in the upper half, rid in the lower.
+    posting: Vec<u64>,
+    dob: Vec<(u32, u32)>,
+}
+
+impl Load {
+    fn change(&mut self, conn: &Connection, kind: RecordKind, op: Op) -> Result<(), StoreError> {
+        if let Some(old) = self.ids.remove(&op.id()) {
+            let row: Option<Vec<u8>> = conn
+                .prepare_cached("DELETE FROM rec WHERE rid=?1 RETURNING row")?
+                .query_row([old], |r| r.get(0))
+                .optional()?;
+            self.digest.remove(&row.ok_or(StoreError::Corrupt)?);
+            self.dead.insert(old);
+        }
+        let Op::Upsert(record) = op else { return Ok(()) };
+        if record.body.kind() != kind {
+            return Err(WireError::Malformed("kind of a record").into());
+        }
+        self.next = self.next.checked_add(1).ok_or(WireError::OverLimit("number of rows"))?;
+        let rid = self.next;
+        let row = canonical(&record)?;
+        self.digest.add(&row);
+        conn.prepare_cached("INSERT INTO rec(rid,id,row) VALUES(?1,?2,?3)")?.execute((rid, &record.id.0[..], &row))?;
+        self.ids.insert(record.id, rid);
+        match keys_of(&record) {
+            Keys::Vehicle { vrm, folded, vin } => {
+                self.vrm.extend(vrm, rid)?;
+                self.folded.extend(folded, rid)?;
+                self.vin.extend(vin, rid)?;
+            }
+            Keys::Person { tokens, dobs, idents } => {
+                for token in tokens {
+                    let fresh = self.vocab.len() as u32 + 1;
+                    let tid = *self.vocab.entry(token).or_insert(fresh);
+                    self.posting.push(u64::from(tid) << 32 | u64::from(rid));
+                }
+                self.dob.extend(dobs.into_iter().map(|d| (d, rid)));
+                self.ident.extend(idents, rid)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the indexes; the digest's state, the digest, and the number of rows.
+    fn finish(mut self, conn: &Connection) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
+        let rows = self.ids.len() as u64;
+        self.ids = HashMap::new();
+        let dead = std::mem::take(&mut self.dead);
+        for (table, run) in [("vrm", self.vrm), ("folded", self.folded), ("vin", self.vin), ("ident", self.ident)] {
+            run.write(conn, table, &dead)?;
+        }
+        self.dob.retain(|(_, rid)| !dead.contains(rid));
+        self.dob.sort_unstable();
+        for pair in &self.dob {
+            conn.prepare_cached("INSERT INTO dob(ymd,rid) VALUES(?1,?2)")?.execute(*pair)?;
+        }
+        self.posting.retain(|p| !dead.contains(&(*p as u32)));
+        self.posting.sort_unstable();
+        write_postings(conn, &self.posting, self.vocab)?;
+        Ok((self.digest.to_bytes(), self.digest.finish(), rows))
+    }
+}
+
+fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<String, u32>) -> Result<(), StoreError> {
+    let mut bearers = vec![0_u32; vocab.len() + 1];
+    for run in posting.chunk_by(|a, b| a >> 32 == b >> 32 && block(*a) == block(*b)) {
+        let Some(first) = run.first() else { continue };
+        let tid = first >> 32;
+        bearers[tid as usize] += run.len() as u32;
+        let places: Vec<u16> = run.iter().map(|p| *p as u16).collect();
+        conn.prepare_cached("INSERT INTO posting(tid,block,rids) VALUES(?1,?2,?3)")?.execute((
+            tid as i64,
+            block(*first),
+            postings::encode(&places),
+        ))?;
+    }
+    let mut vocab: Vec<(String, u32)> = vocab.into_iter().filter(|(_, tid)| bearers[*tid as usize] > 0).collect();
+    vocab.sort_unstable_by_key(|(_, tid)| *tid);
+    for (token, tid) in vocab {
+        let phonetic = beatcheck_search::phonetic_key(&token);
+        conn.prepare_cached("INSERT INTO vocab(tid,token,phonetic,bearers) VALUES(?1,?2,?3,?4)")?.execute((
+            tid,
+            token,
+            phonetic,
+            bearers[tid as usize],
+        ))?;
+    }
+    Ok(())
+}
+
+fn block(posting: u64) -> i64 {
+    postings::block_of(i64::from(posting as u32))
+}
+
+/// Keys and rids, the keys' bytes in one piece: an allocation for each would double the memory.
+#[derive(Default)]
+struct TextRun {
+    text: String,
+    /// Start and end in `text`, rid.
+    entries: Vec<(u32, u32, u32)>,
+}
+
+impl TextRun {
+    fn extend(&mut self, keys: impl IntoIterator<Item = String>, rid: u32) -> Result<(), StoreError> {
+        for key in keys {
+            let at = |n: usize| u32::try_from(n).map_err(|_| WireError::OverLimit("length of all keys"));
+            let start = at(self.text.len())?;
+            self.text.push_str(&key);
+            self.entries.push((start, at(self.text.len())?, rid));
+        }
+        Ok(())
+    }
+
+    fn write(mut self, conn: &Connection, table: &str, dead: &HashSet<u32>) -> Result<(), StoreError> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let key = |e: &(u32, u32, u32)| &self.text[e.0 as usize..e.1 as usize];
+        self.entries.retain(|e| !dead.contains(&e.2));
+        self.entries.sort_unstable_by(|a, b| key(a).cmp(key(b)).then(a.2.cmp(&b.2)));
+        let mut insert = conn.prepare(&format!("INSERT INTO {table}(key,rid) VALUES(?1,?2)"))?;
+        for e in &self.entries {
+            insert.execute((key(e), e.2))?;
+        }
+        Ok(())
+    }
+}

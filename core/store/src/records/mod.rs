@@ -1,0 +1,295 @@
+//! One compartment's file: built whole from a snapshot, moved forward by deltas, read by many.
+//!
+//! What is stored is proven, not believed: a digest over the stored rows is kept beside them and must equal the
+//! manifest's before a checkpoint is written, in the same transaction as the rows. A file without a checkpoint is
+//! half-built and does not open.
+
+mod apply;
+mod build;
+pub(crate) mod keys;
+pub(crate) mod postings;
+
+pub use apply::{APPLY_MAX, Applied, TOUCHED_MAX};
+
+use crate::filter::Filter;
+use crate::persons::vocab::Vocab;
+use crate::pool::{self, Pool, Read, Stamp};
+use crate::{Key, StoreError, db, files};
+use beatcheck_model::{Record, RecordId, RecordKind};
+use beatcheck_wire::Hash32;
+use beatcheck_wire::batch::Change;
+use beatcheck_wire::digest::{self, RowDigest};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// `user_version` of a records file. Another version is rebuilt, not migrated: all of it can be fetched again.
+const SCHEMA: u32 = 1;
+
+/// What a compartment's file holds, durably: the numbers of the manifest it was proven against.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Highest hub sequence applied.
+    pub watermark: u64,
+    /// Version of the manifest.
+    pub manifest_version: u64,
+    /// Digest of the stored rows.
+    pub digest: Hash32,
+    /// Number of stored rows.
+    pub rows: u64,
+    /// Of these, the rows that cannot be found by their mark, as the manifest says.
+    pub unsearchable: u64,
+}
+
+impl Checkpoint {
+    pub(crate) fn stamp(&self) -> Stamp {
+        (self.watermark, self.digest)
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
+        postcard::from_bytes(bytes).map_err(|_| StoreError::Corrupt)
+    }
+
+    fn write(&self, conn: &Connection) -> Result<(), StoreError> {
+        let bytes = postcard::to_stdvec(self).map_err(|_| StoreError::Corrupt)?;
+        pool::set_meta(conn, "checkpoint", &bytes)
+    }
+}
+
+/// An open compartment. Shared between threads: any number of readers, one writer, neither waits for the other.
+///
+/// Reading records goes through [`crate::Shelf`], which asks for a permit.
+pub struct Compartment {
+    kind: RecordKind,
+    pool: Pool,
+    writer: Mutex<Option<Connection>>,
+    filter: RwLock<Option<Filter>>,
+    vocab: RwLock<Option<Arc<Vocab>>>,
+}
+
+impl std::fmt::Debug for Compartment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Compartment").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl Compartment {
+    /// Opens a file that [`Compartment::build`] finished.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] for a wrong key, a half-built file, another schema or another kind of record;
+    /// [`StoreError::Io`] if there is no file.
+    pub fn open(path: &Path, key: &Key, kind: RecordKind) -> Result<Self, StoreError> {
+        crate::assert_sqlite_version()?;
+        let pool = Pool::open(path, key)?;
+        let mut read = pool.read()?;
+        let conn = read.conn()?;
+        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        if version != SCHEMA || pool::meta(conn, "kind")?.as_deref() != Some(kind.as_str().as_bytes()) {
+            return Err(StoreError::Corrupt);
+        }
+        read.stamp()?;
+        drop(read);
+        Ok(Self { kind, pool, writer: Mutex::new(None), filter: RwLock::new(None), vocab: RwLock::new(None) })
+    }
+
+    /// Builds a new generation from a snapshot and, if they follow in the same stream, the deltas since.
+    ///
+    /// `path` must belong to nobody: what is there is removed. A later change to a record replaces an earlier one, and a
+    /// deletion takes it away. `progress` hears the number of changes read, now and then and at the end. Uses memory in
+    /// proportion to the number of rows (some 130 B for each), not to their size.
+    ///
+    /// # Errors
+    /// [`StoreError::DigestMismatch`] if the rows are not those of `expect`, the stream's own error, or a failed write.
+    /// The file is then gone.
+    pub fn build(
+        path: &Path,
+        key: &Key,
+        kind: RecordKind,
+        changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+        expect: &Checkpoint,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<Self, StoreError> {
+        crate::assert_sqlite_version()?;
+        files::shred_file(path)?;
+        let built = build::build(path, key, kind, changes, expect, progress).and_then(|()| Self::open(path, key, kind));
+        if built.is_err() {
+            let _ = files::shred_file(path);
+        }
+        built
+    }
+
+    /// Applies a delta in one transaction, sorted by id; readers see the old state until it commits.
+    ///
+    /// `from` is the watermark at which the changes start. Changes already contained (sequence up to the held watermark)
+    /// are skipped, so a delta may overlap what is held.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongBase`] if something between the held watermark and `from` is missing, or `expect` lies behind
+    /// what is held; [`StoreError::DigestMismatch`] if the result is not what `expect` says; `OverLimit` for more than
+    /// [`APPLY_MAX`] changes; [`StoreError::Full`]. In all cases nothing has changed.
+    pub fn apply(
+        &self,
+        from: u64,
+        changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+        expect: &Checkpoint,
+    ) -> Result<Applied, StoreError> {
+        apply::apply(self, from, changes, expect)
+    }
+
+    /// What is held now.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
+    pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
+        pool::checkpoint(self.pool.read()?.conn()?)
+    }
+
+    /// Reads every stored row and computes their digest anew, to be compared with the checkpoint's. Also touches each
+    /// page of the rows, so that damage shows as [`StoreError::Corrupt`]. Takes seconds for a million rows.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
+    pub fn scrub(&self) -> Result<Hash32, StoreError> {
+        let read = self.pool.read()?;
+        let mut digest = RowDigest::default();
+        let mut statement = read.conn()?.prepare("SELECT row FROM rec")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            digest.add(row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt)?);
+        }
+        Ok(digest.finish())
+    }
+
+    /// Records that a newer manifest describes what is held already: nothing but its version and counts changed.
+    ///
+    /// # Errors
+    /// [`StoreError::DigestMismatch`] if `expect` describes other rows; [`StoreError::WrongBase`] if its watermark is
+    /// another.
+    pub fn touch(&self, expect: &Checkpoint) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let held = pool::checkpoint(tx)?;
+            if held.watermark != expect.watermark {
+                return Err(StoreError::WrongBase { held: held.watermark, from: expect.watermark });
+            }
+            if held.digest != expect.digest || held.rows != expect.rows {
+                return Err(StoreError::DigestMismatch);
+            }
+            expect.write(tx)
+        })
+    }
+
+    /// What kind of record it holds.
+    #[must_use]
+    pub fn kind(&self) -> RecordKind {
+        self.kind
+    }
+
+    /// Where its database lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.pool.path()
+    }
+
+    /// The files that belong to a database at `path`: itself, its `-wal` and its `-shm`.
+    #[must_use]
+    pub fn file_paths(path: &Path) -> Vec<PathBuf> {
+        files::database_files(path)
+    }
+
+    /// Prepares in RAM what makes checks faster: a filter of all keys (vehicles), the vocabulary (persons). Meant for a
+    /// background thread of a long-lived process; a check never does it, and is right without.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
+    pub fn warm(&self) -> Result<(), StoreError> {
+        let mut read = self.pool.read()?;
+        match self.kind {
+            RecordKind::Vehicle => {
+                let stamp = read.stamp()?;
+                if self.filter.read().is_ok_and(|f| f.as_ref().is_some_and(|f| f.covers(&stamp))) {
+                    return Ok(());
+                }
+                let built = Filter::build(read.conn()?, stamp)?;
+                // What a writer has committed meanwhile is not in it; its stamp says so and the file is asked.
+                *self.filter.write().map_err(|_| StoreError::Closed)? = built;
+            }
+            RecordKind::Person => {
+                self.vocabulary(&mut read)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Limits the file's size in pages of 4 KiB, for tests of a full disk.
+    #[doc(hidden)]
+    pub fn set_max_pages(&self, pages: u32) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        db::set_max_pages(self.writer(&mut writer)?, pages)
+    }
+
+    pub(crate) fn read(&self) -> Result<Read<'_>, StoreError> {
+        self.pool.read()
+    }
+
+    /// The vocabulary of the state that `read` sees, loaded if need be.
+    pub(crate) fn vocabulary(&self, read: &mut Read<'_>) -> Result<Arc<Vocab>, StoreError> {
+        let stamp = read.stamp()?;
+        if let Some(v) = self.vocab.read().map_err(|_| StoreError::Closed)?.as_ref().filter(|v| v.stamp == stamp) {
+            return Ok(v.clone());
+        }
+        let loaded = Arc::new(Vocab::load(read.conn()?, stamp)?);
+        *self.vocab.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Whether a vocabulary is in use, so that a writer knows to renew it.
+    fn has_vocabulary(&self) -> bool {
+        self.vocab.read().is_ok_and(|v| v.is_some())
+    }
+
+    /// Whether the file must be asked; false only if none of the keys can be in the state that `read` sees.
+    pub(crate) fn may_hold(
+        &self,
+        read: &mut Read<'_>,
+        asked: &beatcheck_search::VehiclePlan,
+    ) -> Result<bool, StoreError> {
+        let Ok(filter) = self.filter.read() else { return Ok(true) };
+        let Some(filter) = filter.as_ref() else { return Ok(true) };
+        Ok(!filter.covers(&read.stamp()?) || filter.may_hold(asked))
+    }
+
+    /// Runs `f` in a write transaction, which commits only if it succeeds.
+    fn write<T>(&self, f: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        // A panic elsewhere rolled its transaction back as it unwound: the connection is as good as before.
+        let mut guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let tx = self.writer(&mut guard)?.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let out = f(&tx)?;
+        tx.commit()?;
+        Ok(out)
+    }
+
+    fn writer<'g>(&self, guard: &'g mut Option<Connection>) -> Result<&'g mut Connection, StoreError> {
+        if guard.is_none() {
+            *guard = Some(self.pool.writer()?);
+        }
+        guard.as_mut().ok_or(StoreError::Closed)
+    }
+}
+
+/// The record with this id, if it is there.
+pub(crate) fn by_id(conn: &Connection, id: &RecordId) -> Result<Option<Record>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT row FROM rec WHERE id=?1")?;
+    decode(statement.query_row([&id.0[..]], |r| r.get::<_, Vec<u8>>(0)).optional()?)
+}
+
+/// The record in this row, if it is there.
+pub(crate) fn by_rid(conn: &Connection, rid: i64) -> Result<Option<Record>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT row FROM rec WHERE rid=?1")?;
+    decode(statement.query_row([rid], |r| r.get::<_, Vec<u8>>(0)).optional()?)
+}
+
+fn decode(row: Option<Vec<u8>>) -> Result<Option<Record>, StoreError> {
+    row.map(|bytes| digest::from_canonical(&bytes)).transpose().map_err(StoreError::from)
+}

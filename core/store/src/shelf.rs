@@ -1,0 +1,170 @@
+//! The open compartments, and every way to read a record.
+//!
+//! A reader takes the whole shelf as it is at that moment (an `Arc`), so that swapping a compartment in or out never
+//! waits for a check and no check waits for it (rule 10). A compartment taken away lives until its last reader is done.
+
+use crate::StoreError;
+use crate::persons::{self, PersonCandidates};
+use crate::pool::Read;
+use crate::records::{self, Compartment};
+use beatcheck_model::{Record, RecordId, RecordKind};
+use beatcheck_policy::Permit;
+use beatcheck_search::{PersonPlan, VehiclePlan};
+use beatcheck_wire::CompartmentId;
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Vehicle candidates of one check, at most: the mark as written first, then the decided reading, the VIN, look-alikes.
+pub const CANDIDATES_MAX: usize = 500;
+
+/// A record that may answer a check, and where it lies. Not scored, and expired ones included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Compartment it was found in.
+    pub compartment: CompartmentId,
+    /// The record.
+    pub record: Record,
+}
+
+type Held = BTreeMap<CompartmentId, Arc<Compartment>>;
+
+/// The open compartments of this device.
+#[derive(Debug, Default)]
+pub struct Shelf {
+    held: RwLock<Arc<Held>>,
+}
+
+impl Shelf {
+    /// An empty shelf.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a compartment in, in place of the generation that was there.
+    pub fn put(&self, id: CompartmentId, compartment: Arc<Compartment>) {
+        self.change(|held| held.insert(id, compartment));
+    }
+
+    /// Takes a compartment out: from now on no check finds it; checks under way finish with it.
+    pub fn take(&self, id: &CompartmentId) -> Option<Arc<Compartment>> {
+        self.change(|held| held.remove(id))
+    }
+
+    /// The compartment with this id, if it is open.
+    #[must_use]
+    pub fn get(&self, id: &CompartmentId) -> Option<Arc<Compartment>> {
+        self.now().get(id).cloned()
+    }
+
+    /// Ids of the open compartments, sorted.
+    #[must_use]
+    pub fn ids(&self) -> Vec<CompartmentId> {
+        self.now().keys().copied().collect()
+    }
+
+    /// Prepares each compartment for fast checks ([`Compartment::warm`]): vocabularies, and filters where more than one
+    /// vehicle compartment is open. For a background thread; after each `put` it has something to do.
+    ///
+    /// # Errors
+    /// The first failure; the other compartments are prepared all the same.
+    pub fn warm(&self) -> Result<(), StoreError> {
+        let held = self.now();
+        let several = held.values().filter(|c| c.kind() == RecordKind::Vehicle).count() > 1;
+        let wanted = held.values().filter(|c| several || c.kind() == RecordKind::Person);
+        wanted.map(|c| c.warm()).fold(Ok(()), Result::and)
+    }
+
+    /// Vehicles that bear one of the keys asked, in permitted compartments, at most [`CANDIDATES_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError`] if any permitted compartment cannot be read: part of an answer would pass for the whole.
+    pub fn vehicles(&self, permit: &Permit, plan: &VehiclePlan) -> Result<Vec<Candidate>, StoreError> {
+        let mut found: Vec<(usize, Candidate)> = Vec::new();
+        for (id, compartment) in self.permitted(permit, RecordKind::Vehicle) {
+            let mut read = compartment.read()?;
+            if !compartment.may_hold(&mut read, plan)? {
+                continue;
+            }
+            for (rank, record) in vehicles_in(&read, plan)? {
+                found.push((rank, Candidate { compartment: id, record }));
+            }
+        }
+        found.sort_by_key(|(rank, _)| *rank);
+        found.truncate(CANDIDATES_MAX);
+        Ok(found.into_iter().map(|(_, c)| c).collect())
+    }
+
+    /// Persons worth scoring against the plan, in permitted compartments, the likeliest first and at most
+    /// [`crate::RANKED_MAX`].
+    ///
+    /// # Errors
+    /// As [`Shelf::vehicles`].
+    pub fn persons(&self, permit: &Permit, plan: &PersonPlan) -> Result<PersonCandidates, StoreError> {
+        persons::candidates(&self.permitted(permit, RecordKind::Person), plan)
+    }
+
+    /// The record with this id in this compartment; `None` if it is not there, or the compartment is not permitted or
+    /// not open.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the compartment cannot be read.
+    pub fn record(
+        &self,
+        permit: &Permit,
+        compartment: &CompartmentId,
+        id: &RecordId,
+    ) -> Result<Option<Record>, StoreError> {
+        match self.get(compartment).filter(|_| permit.allows(compartment)) {
+            Some(c) => records::by_id(c.read()?.conn()?, id),
+            None => Ok(None),
+        }
+    }
+
+    /// What the permit allows of what is open, sorted: readers of several compartments take them in one order.
+    fn permitted(&self, permit: &Permit, kind: RecordKind) -> Vec<(CompartmentId, Arc<Compartment>)> {
+        let now = self.now();
+        let open = now.iter().filter(|(id, c)| c.kind() == kind && permit.allows(id));
+        open.map(|(id, c)| (*id, c.clone())).collect()
+    }
+
+    fn now(&self) -> Arc<Held> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn change<T>(&self, f: impl FnOnce(&mut Held) -> T) -> T {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Held::clone(&held);
+        let out = f(&mut next);
+        *held = Arc::new(next);
+        out
+    }
+}
+
+/// The records of one file that bear a key asked, each once, with the rank of the first key that found it.
+fn vehicles_in(read: &Read<'_>, plan: &VehiclePlan) -> Result<Vec<(usize, Record)>, StoreError> {
+    let conn = read.conn()?;
+    let asks = [
+        ("vrm", &plan.vrm),
+        ("vrm", &plan.vrm_decided),
+        ("vin", &plan.vin),
+        ("vrm", &plan.vrm_folded),
+        ("folded", &plan.vrm_folded),
+    ];
+    let mut rids: Vec<i64> = Vec::new();
+    let mut out = Vec::new();
+    for (rank, (table, key)) in asks.into_iter().enumerate() {
+        let Some(key) = key else { continue };
+        let mut statement =
+            conn.prepare_cached(&format!("SELECT rid FROM {table} WHERE key=?1 ORDER BY rid LIMIT {CANDIDATES_MAX}"))?;
+        let mut rows = statement.query([key])?;
+        while let Some(row) = rows.next()? {
+            let rid = row.get(0)?;
+            if !rids.contains(&rid) && rids.len() < CANDIDATES_MAX {
+                rids.push(rid);
+                out.push((rank, records::by_rid(conn, rid)?.ok_or(StoreError::Corrupt)?));
+            }
+        }
+    }
+    Ok(out)
+}

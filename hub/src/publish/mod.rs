@@ -1,0 +1,272 @@
+//! Publishing: changes become encrypted segments, signed manifests, a manifest set and a head.
+//!
+//! Everything is computed once per compartment, named by its hash and never changed again. Cutting only reads; what was
+//! cut becomes current in one short transaction at the end, so that a publish that dies half-way has published nothing.
+//! A source whose mapping does not say `offline_allowed` is refused by name before anything is cut: nothing leaves
+//! the hub by oversight.
+
+mod compartments;
+mod cut;
+mod files;
+
+pub use compartments::CompartmentInfo;
+
+use crate::{Hub, HubError, Keys, Progress};
+use beatcheck_model::Timestamp;
+use beatcheck_wire::envelope::{DocKind, OVERHEAD};
+use beatcheck_wire::{CompartmentId, Hash32, Head, Manifest, ManifestSet, RECORD_SCHEMA, WireError};
+use cut::{Cutter, Parts};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde::Serialize;
+
+/// Seconds for which a head is good; after that, data under it is stale.
+pub const HEAD_LIFETIME_S: i64 = 24 * 3600;
+/// Seconds after which devices ask again.
+pub const ASK_AGAIN_S: u32 = 300;
+
+/// What a publish did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PublishReport {
+    /// The compartments that have a new manifest.
+    pub compartments: Vec<PublishedCompartment>,
+    /// Version of the head that is now current.
+    pub head_version: u64,
+    /// Until when it is good.
+    pub expires: Timestamp,
+}
+
+/// What was published of one compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PublishedCompartment {
+    /// Its name.
+    pub name: String,
+    /// Version of its manifest.
+    pub manifest_version: u64,
+    /// Whether a snapshot was cut.
+    pub snapshot: bool,
+    /// Whether a delta was cut.
+    pub delta: bool,
+    /// Segments written.
+    pub segments: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Rows in them: records of a snapshot, changes of a delta.
+    pub segment_rows: u64,
+    /// Records in the compartment.
+    pub rows: u64,
+    /// Highest sequence contained.
+    pub watermark: u64,
+}
+
+struct New {
+    n: i64,
+    manifest: Manifest,
+    parts: Parts,
+    report: PublishedCompartment,
+}
+
+impl Hub {
+    /// Publishes what has changed since the last time, and signs a new head.
+    ///
+    /// The first manifest of a compartment has a snapshot; each later one a delta with the net change of every record.
+    /// When the deltas outgrow half of the snapshot or 64, a new snapshot is cut beside the delta, and older deltas stay
+    /// listed as long as they are the shorter way. A compartment of which nothing changed keeps its manifest.
+    ///
+    /// # Errors
+    /// [`HubError::Refused`] naming the sources that may not go to phones: nothing is published until each of their
+    /// mappings says `offline_allowed = true`. [`HubError::Io`], [`HubError::Db`], [`HubError::Wire`].
+    pub fn publish(&self, progress: &mut dyn FnMut(Progress)) -> Result<PublishReport, HubError> {
+        let _lock = self.lock("publish.lock")?;
+        let keys = self.keys()?;
+        let now = self.now();
+        self.refuse_what_is_not_allowed()?;
+        self.make_first_keys(now)?;
+        let mut reader = self.conn()?;
+        let snapshot = reader.transaction()?;
+        let (mut new, mut set) = (Vec::new(), ManifestSet { manifests: Vec::new() });
+        for (n, state) in compartments::read_all(&snapshot)? {
+            let previous = last_manifest(&snapshot, n)?;
+            let hash = match self.next_manifest(&snapshot, n, &state, previous.as_ref(), progress)? {
+                Some(n) => {
+                    let bytes = keys.publish.sign(DocKind::Manifest, &n.manifest)?;
+                    let hash = Hash32::of(&bytes);
+                    new.push((n, bytes, hash));
+                    hash
+                }
+                None => previous.map(|(_, h)| h).unwrap_or_default(),
+            };
+            set.manifests.push((state.id, hash));
+        }
+        drop(snapshot);
+        set.manifests.sort_unstable();
+        let set_bytes = keys.publish.sign(DocKind::ManifestSet, &set)?;
+        let set_hash = Hash32::of(&set_bytes);
+
+        let tx = reader.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (n, bytes, hash) in &new {
+            record_manifest(&tx, n, bytes, hash, now)?;
+        }
+        tx.execute(
+            "INSERT OR IGNORE INTO manifest_set (hash, made_at, bytes) VALUES (?1, ?2, ?3)",
+            params![set_hash.0, now.0, set_bytes],
+        )?;
+        let (head, _) = sign_head(&tx, &keys, set_hash, now)?;
+        tx.commit()?;
+        Ok(PublishReport {
+            compartments: new.into_iter().map(|(n, ..)| n.report).collect(),
+            head_version: head.head_version,
+            expires: head.expires,
+        })
+    }
+
+    /// Signs the current manifest set anew, so that devices know it to be still the latest; the new head's bytes.
+    ///
+    /// # Errors
+    /// [`HubError::Refused`] if nothing was ever published.
+    pub fn resign_head(&self) -> Result<Vec<u8>, HubError> {
+        let keys = self.keys()?;
+        let mut conn = self.conn()?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some((head, _)) = read_head(&tx)? else {
+            return Err(HubError::Refused("nothing was published yet: run `beatcheck hub publish` first".into()));
+        };
+        let (_, bytes) = sign_head(&tx, &keys, head.set_hash, self.now())?;
+        tx.commit()?;
+        Ok(bytes)
+    }
+
+    /// The current head and its signed bytes; `None` before the first publish.
+    ///
+    /// # Errors
+    /// [`HubError::Db`] or [`HubError::Wire`].
+    pub fn current_head(&self) -> Result<Option<(Head, Vec<u8>)>, HubError> {
+        read_head(&self.conn()?)
+    }
+
+    /// The signed bytes of the manifest set with this hash; `None` if there never was one.
+    ///
+    /// # Errors
+    /// [`HubError::Db`].
+    pub fn set_bytes(&self, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
+        self.document("SELECT bytes FROM manifest_set WHERE hash = ?1", hash)
+    }
+
+    /// The signed bytes of the manifest with this hash; `None` if there never was one.
+    ///
+    /// # Errors
+    /// [`HubError::Db`].
+    pub fn manifest_bytes(&self, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
+        self.document("SELECT bytes FROM manifest WHERE hash = ?1", hash)
+    }
+
+    fn document(&self, sql: &str, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
+        Ok(self.conn()?.query_row(sql, [hash.0], |r| r.get(0)).optional()?)
+    }
+
+    /// The manifest that the compartment should have, and what must be cut for it; `None` if it has it already.
+    fn next_manifest(
+        &self,
+        conn: &Connection,
+        n: i64,
+        state: &compartments::State,
+        previous: Option<&(Manifest, Hash32)>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Option<New>, HubError> {
+        let before = previous.map(|(m, _)| m);
+        let mut manifest = Manifest {
+            compartment: state.id,
+            manifest_version: before.map_or(1, |m| m.manifest_version + 1),
+            previous: previous.map(|(_, h)| *h).unwrap_or_default(),
+            key_epoch: state.epoch,
+            schema: RECORD_SCHEMA,
+            source: state.source.clone(),
+            kind: state.kind,
+            as_of: state.as_of,
+            due_by: state.due_by(),
+            last_refused: state.last_refused,
+            warnings: state.warnings,
+            watermark: state.watermark,
+            rows: state.rows,
+            unsearchable: state.unsearchable,
+            digest: state.digest,
+            snapshot: before.map(|m| m.snapshot.clone()).unwrap_or_default(),
+            deltas: before.map(|m| m.deltas.clone()).unwrap_or_default(),
+        };
+        if let Some(m) = before {
+            let same = Manifest { manifest_version: m.manifest_version, previous: m.previous, ..manifest.clone() };
+            if same == *m {
+                return Ok(None);
+            }
+        }
+        let cutter = Cutter { hub: self, conn, compartment: n, kind: state.kind, epoch: state.epoch };
+        let parts = cutter.extend(&mut manifest, before.map(|m| m.watermark), progress)?;
+        manifest.validate()?;
+        let report = PublishedCompartment {
+            name: state.name.clone(),
+            manifest_version: manifest.manifest_version,
+            snapshot: parts.snapshot,
+            delta: parts.delta,
+            segments: parts.segments.len() as u64,
+            bytes: parts.segments.iter().map(|s| u64::from(s.bytes)).sum(),
+            segment_rows: parts.segments.iter().map(|s| u64::from(s.rows)).sum(),
+            rows: manifest.rows,
+            watermark: manifest.watermark,
+        };
+        Ok(Some(New { n, manifest, parts, report }))
+    }
+}
+
+fn record_manifest(conn: &Connection, new: &New, bytes: &[u8], hash: &Hash32, now: Timestamp) -> Result<(), HubError> {
+    for s in &new.parts.segments {
+        conn.prepare_cached(
+            "INSERT OR IGNORE INTO segment (hash, compartment, bytes, key_epoch, made_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![s.hash.0, new.n, s.bytes, s.key_epoch, now.0])?;
+    }
+    conn.execute(
+        "INSERT INTO manifest (compartment, version, hash, made_at, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![new.n, new.manifest.manifest_version, hash.0, now.0, bytes],
+    )?;
+    Ok(())
+}
+
+fn last_manifest(conn: &Connection, n: i64) -> Result<Option<(Manifest, Hash32)>, HubError> {
+    let sql = "SELECT bytes FROM manifest WHERE compartment = ?1 ORDER BY version DESC LIMIT 1";
+    let bytes: Option<Vec<u8>> = conn.query_row(sql, [n], |r| r.get(0)).optional()?;
+    bytes.map(|b| Ok((payload(&b, "manifest")?, Hash32::of(&b)))).transpose()
+}
+
+/// The content of a document that this hub signed itself and kept in its own encrypted database.
+fn payload<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, HubError> {
+    let payload = bytes.get(OVERHEAD..).ok_or(WireError::Truncated)?;
+    Ok(postcard::from_bytes(payload).map_err(|_| WireError::Malformed(what))?)
+}
+
+fn read_head(conn: &Connection) -> Result<Option<(Head, Vec<u8>)>, HubError> {
+    let sql = "SELECT bytes FROM head ORDER BY version DESC LIMIT 1";
+    let bytes: Option<Vec<u8>> = conn.query_row(sql, [], |r| r.get(0)).optional()?;
+    bytes.map(|b| Ok((payload(&b, "head")?, b))).transpose()
+}
+
+fn sign_head(conn: &Connection, keys: &Keys, set_hash: Hash32, now: Timestamp) -> Result<(Head, Vec<u8>), HubError> {
+    let last: u64 = conn.query_row("SELECT COALESCE(MAX(version), 0) FROM head", [], |r| r.get(0))?;
+    let head = Head {
+        head_version: last + 1,
+        issued: now,
+        expires: now.plus_secs(HEAD_LIFETIME_S),
+        set_hash,
+        ask_again_s: ASK_AGAIN_S,
+    };
+    let bytes = keys.publish.sign(DocKind::Head, &head)?;
+    conn.execute(
+        "INSERT INTO head (version, set_hash, issued, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![head.head_version, set_hash.0, head.issued.0, head.expires.0, bytes],
+    )?;
+    Ok((head, bytes))
+}
+
+/// Which compartment a segment belongs to, by its hash.
+pub(crate) fn owner(conn: &Connection, hash: &Hash32) -> Result<Option<CompartmentId>, HubError> {
+    let sql = "SELECT c.id FROM segment s JOIN compartment c ON c.n = s.compartment WHERE s.hash = ?1";
+    Ok(conn.query_row(sql, [hash.0], |r| r.get(0).map(CompartmentId)).optional()?)
+}

@@ -1,0 +1,250 @@
+//! The routes of protocol 1. Bodies are binary (postcard, signed documents, segments); refusals are JSON.
+
+use super::auth::{self, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
+use super::range::{Ranged, ranged};
+use super::ApiError;
+use crate::enrol::Device;
+use crate::{Hub, HubError};
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use beatcheck_wire::journal::MAX_BATCH_BYTES;
+use beatcheck_wire::segment::MAX_SEGMENT;
+use beatcheck_wire::envelope::OVERHEAD;
+use beatcheck_wire::{CompartmentId, Hash32, Manifest, PROTOCOL_VERSION};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+const MAX_ENROL_BYTES: usize = 64 * 1024;
+const MAX_RENEW_BYTES: usize = 16 * 1024;
+/// The signature and the lengths around a batch.
+const MAX_UPLOAD_BYTES: usize = MAX_BATCH_BYTES + 1024;
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// A full batch over a rural 2G link (18 kbit/s up) takes a quarter of an hour.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+const GRANT_HEADER: HeaderName = HeaderName::from_static("x-beatcheck-grant");
+
+/// Segments are ciphertext: any cache may carry them (SYNC: caches that need not be trusted).
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// Manifests name sources and sizes: only the device's own cache.
+const IMMUTABLE_PRIVATE: &str = "private, max-age=31536000, immutable";
+
+type Answer = Result<Response, ApiError>;
+
+/// All routes, behind the checks that every request passes.
+pub(crate) fn router(hub: Hub) -> axum::Router {
+    axum::Router::new()
+        .route("/v1/head", get(head))
+        .route("/v1/set/{hash}", get(set))
+        .route("/v1/manifest/{hash}", get(manifest))
+        .route("/v1/segment/{hash}", get(segment))
+        .route("/v1/grant", get(grant))
+        .route(JOURNAL, post(journal).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES)))
+        .route(RENEW, post(renew).layer(DefaultBodyLimit::max(MAX_RENEW_BYTES)))
+        .route(ENROL, post(enrol).layer(DefaultBodyLimit::max(MAX_ENROL_BYTES)))
+        .fallback(|| async { ApiError::not_found("route") })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this route does not take this method")
+        })
+        .layer(middleware::from_fn_with_state(hub.clone(), gate))
+        .with_state(hub)
+}
+
+/// What every request passes: protocol, certificate, a time limit; and what every response bears.
+async fn gate(State(hub): State<Hub>, Extension(peer): Extension<Peer>, mut request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let limit = if path == JOURNAL { UPLOAD_TIMEOUT } else { REQUEST_TIMEOUT };
+    let mut device = None;
+    let answer = async {
+        auth::check_protocol(request.headers())?;
+        if path != ENROL {
+            let (method, path) = (method.clone(), path.clone());
+            let known = blocking(move || auth::admit(&hub, peer, &method, &path)).await?;
+            device = Some(known.id);
+            request.extensions_mut().insert(known);
+        }
+        tokio::time::timeout(limit, next.run(request))
+            .await
+            .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the request took too long"))
+    };
+    let mut response = answer.await.unwrap_or_else(ApiError::into_response);
+    let version = HeaderValue::from(u16::from(PROTOCOL_VERSION));
+    response.headers_mut().insert(PROTOCOL_HEADER, version);
+    let device = device.map(|d| d.to_string()).unwrap_or_default();
+    // Paths hold hashes only; a path that is no route may hold anything, and is not logged.
+    let route = path.split('/').nth(2).filter(|r| ROUTES.contains(r)).unwrap_or("other");
+    tracing::info!(%method, route, status = response.status().as_u16(), device, "answered");
+    response
+}
+
+const ROUTES: [&str; 8] = ["head", "set", "manifest", "segment", "grant", "journal", "renew", "enrol"];
+
+/// Runs database work where it may block.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(HubError::Tls("a request's work was broken off".into()).into()),
+    }
+}
+
+async fn enrol(State(hub): State<Hub>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Answer {
+    let request = decode("enrolment request", body)?;
+    blocking(move || encode(&hub.enrol(&request)?)).await
+}
+
+async fn renew(
+    State(hub): State<Hub>,
+    Extension(device): Extension<Device>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let request = decode("renewal", body)?;
+    blocking(move || encode(&hub.renew(device.id, &request)?)).await
+}
+
+async fn journal(
+    State(hub): State<Hub>,
+    Extension(device): Extension<Device>,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Answer {
+    let upload = decode("journal upload", body)?;
+    blocking(move || encode(&hub.take_journal(&device, &upload)?)).await
+}
+
+async fn grant(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {
+    blocking(move || encode(&hub.grant_for(device.id)?)).await
+}
+
+async fn head(State(hub): State<Hub>, Extension(device): Extension<Device>, headers: HeaderMap) -> Answer {
+    blocking(move || {
+        let (grant, _) = hub.current_grant(device.id)?;
+        let grant_version = HeaderValue::from(grant.grant_version);
+        let Some((_, bytes)) = hub.current_head()? else {
+            let refusal = ApiError::new(StatusCode::NOT_FOUND, "nothing_published", "the hub has published nothing yet");
+            return Ok(([(GRANT_HEADER, grant_version)], refusal).into_response());
+        };
+        let tag = etag(&Hash32::of(&bytes));
+        let same = headers.get(header::IF_NONE_MATCH).is_some_and(|have| {
+            have.to_str().is_ok_and(|have| have.split(',').any(|t| t.trim().trim_start_matches("W/") == tag))
+        });
+        let mut response =
+            if same { StatusCode::NOT_MODIFIED.into_response() } else { binary(bytes, "private, no-cache") };
+        let headers = response.headers_mut();
+        headers.insert(GRANT_HEADER, grant_version);
+        headers.insert(header::ETAG, error_free(&tag));
+        Ok(response)
+    })
+    .await
+}
+
+async fn set(State(hub): State<Hub>, Path(hash): Path<String>) -> Answer {
+    let hash = parse(&hash, "manifest set")?;
+    blocking(move || {
+        let bytes = hub.set_bytes(&hash)?.ok_or_else(|| ApiError::not_found("manifest set"))?;
+        Ok(binary(bytes, IMMUTABLE_PRIVATE))
+    })
+    .await
+}
+
+async fn manifest(State(hub): State<Hub>, Extension(device): Extension<Device>, Path(hash): Path<String>) -> Answer {
+    let hash = parse(&hash, "manifest")?;
+    blocking(move || {
+        let bytes = hub.manifest_bytes(&hash)?.ok_or_else(|| ApiError::not_found("manifest"))?;
+        let payload = bytes.get(OVERHEAD..).unwrap_or_default();
+        let (manifest, _) = postcard::take_from_bytes::<Manifest>(payload).map_err(|_| ApiError::malformed("manifest"))?;
+        granted(&hub, &device, manifest.compartment)?;
+        Ok(binary(bytes, IMMUTABLE_PRIVATE))
+    })
+    .await
+}
+
+async fn segment(
+    State(hub): State<Hub>,
+    Extension(device): Extension<Device>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let hash = parse(&hash, "segment")?;
+    blocking(move || {
+        let compartment = hub.compartment_of_segment(&hash)?.ok_or_else(|| ApiError::not_found("segment"))?;
+        granted(&hub, &device, compartment)?;
+        let bytes = std::fs::read(hub.segment_path(&hash)).map_err(HubError::io("reading a segment"))?;
+        if bytes.len() > MAX_SEGMENT {
+            return Err(HubError::Wire(beatcheck_wire::WireError::OverLimit("segment")).into());
+        }
+        let len = bytes.len();
+        let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
+        // A range of something else than this would be of no use to anyone; content under a hash never changes.
+        let mut response = match ranged(asked, len) {
+            Ranged::Whole => binary(bytes, IMMUTABLE),
+            Ranged::Part(range) => {
+                let content_range = format!("bytes {}-{}/{len}", range.start, range.end - 1);
+                let mut part = binary(Bytes::from(bytes).slice(range), IMMUTABLE);
+                *part.status_mut() = StatusCode::PARTIAL_CONTENT;
+                part.headers_mut().insert(header::CONTENT_RANGE, error_free(&content_range));
+                part
+            }
+            Ranged::Unsatisfiable => {
+                let refusal =
+                    ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "bad_range", "these bytes are not in the segment");
+                ([(header::CONTENT_RANGE, format!("bytes */{len}"))], refusal).into_response()
+            }
+        };
+        response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        response.headers_mut().insert(header::ETAG, error_free(&etag(&hash)));
+        Ok(response)
+    })
+    .await
+}
+
+/// Refuses what the device's grant does not hold.
+fn granted(hub: &Hub, device: &Device, compartment: CompartmentId) -> Result<(), ApiError> {
+    let (grant, _) = hub.current_grant(device.id)?;
+    if grant.compartments.iter().any(|c| c.id == compartment) {
+        return Ok(());
+    }
+    Err(ApiError::new(StatusCode::FORBIDDEN, "not_granted", "this compartment is not in the device's grant"))
+}
+
+fn parse(hash: &str, what: &str) -> Result<Hash32, ApiError> {
+    Hash32::from_hex(hash).ok_or_else(|| ApiError::not_found(what))
+}
+
+fn decode<T: DeserializeOwned>(
+    what: &str,
+    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<T, ApiError> {
+    let bytes = body.map_err(|e| match e.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the {what} is over its limit"))
+        }
+        _ => ApiError::malformed(what),
+    })?;
+    postcard::from_bytes(&bytes).map_err(|_| ApiError::malformed(what))
+}
+
+fn encode<T: Serialize>(value: &T) -> Answer {
+    let bytes = postcard::to_allocvec(value).map_err(|_| HubError::from(beatcheck_wire::WireError::Malformed("answer")))?;
+    Ok(binary(bytes, "no-store"))
+}
+
+
+fn binary(bytes: impl Into<Body>, cache: &'static str) -> Response {
+    let mut response = Response::new(bytes.into());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+    response
+}
+
+fn etag(hash: &Hash32) -> String {
+    format!("\"{hash}\"")
+}
+
+/// A header of digits, hexadecimal and punctuation, which always is one.
+fn error_free(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
