@@ -1,1 +1,205 @@
-//! Placeholder
+//! Beatcheck: encrypted offline checks for patrol officers. This is the library shipped to phones.
+//!
+//! A thin skin over `beatcheck-client`: every function here is one call below. It carries UniFFI's surface, from which
+//! the Kotlin, Swift and Python bindings are generated; Rust programs use the same names.
+//!
+//! Checks and syncs are blocking functions: call them from your own dispatcher. No function here waits for another
+//! call on the same [`Device`]: a check never waits for a sync. What happens meanwhile is pulled with
+//! [`Device::next_event`], so that no callback comes in on a foreign thread.
+
+mod error;
+mod shapes;
+mod vault;
+
+pub use beatcheck_client::{CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncReport, WipeReport};
+pub use beatcheck_model::{
+    Answer, AnswerError, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
+    Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
+};
+pub use error::ApiError;
+pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
+
+use beatcheck_client as client;
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+uniffi::setup_scaffolding!();
+
+/// Events that wait to be pulled, at most: beyond, the oldest go (each is also in the report or the status).
+const MAX_EVENTS: usize = 256;
+
+/// What enrolment needs.
+#[derive(Clone, uniffi::Record)]
+pub struct EnrolOptions {
+    /// Directory of the device's files, in the app's private storage.
+    pub home: String,
+    /// The hub, as `https://HOST:PORT`.
+    pub hub: String,
+    /// The one-time code that the hub's operator gave.
+    pub code: String,
+    /// The hub's CA certificate, PEM.
+    pub ca_pem: String,
+    /// A PIN that each opening will need; none: the vault alone protects.
+    pub pin: Option<String>,
+    /// The app's version.
+    pub app_version: String,
+}
+
+/// Something that happened during a sync.
+#[derive(Clone, Debug, PartialEq, uniffi::Enum)]
+pub enum SyncEvent {
+    /// Connecting to the hub.
+    Connecting,
+    /// Bytes fetched, of those planned so far.
+    Fetched {
+        /// Fetched.
+        bytes: u64,
+        /// Planned.
+        of: u64,
+    },
+    /// Rows being applied.
+    Applying {
+        /// Compartment's name.
+        compartment: String,
+        /// Rows done.
+        rows: u64,
+        /// Of so many.
+        of: u64,
+    },
+    /// A compartment answers from its new state.
+    Usable {
+        /// Compartment's name.
+        compartment: String,
+    },
+    /// Waiting before the next try.
+    Waiting {
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// An answer given earlier has changed: tell the officer.
+    LateHit {
+        /// What.
+        hit: LateHit,
+    },
+}
+
+/// An enrolled device.
+#[derive(uniffi::Object)]
+pub struct Device {
+    inner: client::Device,
+    events: Mutex<VecDeque<SyncEvent>>,
+}
+
+impl Device {
+    fn wrap(inner: client::Device) -> Arc<Self> {
+        Arc::new(Self { inner, events: Mutex::default() })
+    }
+
+    fn put(&self, event: SyncEvent) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.len() == MAX_EVENTS {
+            events.pop_front();
+        }
+        events.push_back(event);
+    }
+}
+
+#[uniffi::export]
+impl Device {
+    /// Enrols this device with a one-time code. Nothing is kept unless all of it succeeded.
+    ///
+    /// # Errors
+    /// [`ApiError`]; `code` says which of the table in `docs/cli.md`.
+    #[uniffi::constructor]
+    pub fn enrol(options: EnrolOptions, vault: Arc<dyn KeyVault>) -> Result<Arc<Self>, ApiError> {
+        let options = client::EnrolOptions {
+            home: options.home.into(),
+            hub: options.hub,
+            code: options.code,
+            ca_pem: options.ca_pem,
+            pin: options.pin,
+            app_version: options.app_version,
+        };
+        Ok(Self::wrap(client::Device::enrol(&options, vault::adapt(vault), client::Env::system())?))
+    }
+
+    /// Opens an enrolled device.
+    ///
+    /// # Errors
+    /// [`ApiError::NotEnrolled`], [`ApiError::Locked`] for a missing or wrong PIN, and others.
+    #[uniffi::constructor]
+    pub fn open(home: String, vault: Arc<dyn KeyVault>, pin: Option<String>) -> Result<Arc<Self>, ApiError> {
+        let env = client::Env::system();
+        Ok(Self::wrap(client::Device::open(Path::new(&home), vault::adapt(vault), env, pin.as_deref())?))
+    }
+
+    /// Checks a vehicle by its mark, its VIN, or both. Milliseconds; durable in the account before it returns.
+    ///
+    /// A refused check is an answer too: `cannot_say`, with `error`.
+    ///
+    /// # Errors
+    /// [`ApiError::NotAccounted`] if the check could not be put on record: then nothing may be shown.
+    pub fn check_vehicle(&self, query: VehicleQuery, purpose: String) -> Result<Answer, ApiError> {
+        let request = client::CheckRequest::new(beatcheck_model::Query::Vehicle(query), &purpose);
+        Ok(self.inner.check(&request)?)
+    }
+
+    /// Checks a person by any of name, date of birth or identifier. As [`Device::check_vehicle`].
+    ///
+    /// # Errors
+    /// As [`Device::check_vehicle`].
+    pub fn check_person(&self, query: PersonQuery, purpose: String) -> Result<Answer, ApiError> {
+        Ok(self.inner.check(&client::CheckRequest::person(query, &purpose))?)
+    }
+
+    /// Fetches what changed and sends the account. Blocks for as long as it takes; checks go on meanwhile.
+    ///
+    /// # Errors
+    /// [`ApiError`] where nothing could be done at all; the link's and the hub's faults are in the report.
+    pub fn sync(&self) -> Result<SyncReport, ApiError> {
+        Ok(self.inner.sync(&|progress| {
+            if let Some(event) = shapes::event(progress) {
+                self.put(event);
+            }
+        })?)
+    }
+
+    /// The next event of a sync, oldest first; none if there is none now.
+    #[must_use]
+    pub fn next_event(&self) -> Option<SyncEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    /// What this device holds, how fresh, and what waits to be sent.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub fn status(&self) -> Result<DeviceStatus, ApiError> {
+        Ok(self.inner.status()?)
+    }
+
+    /// Erases this device; entries of the account that wait are kept as ciphertext for [`send_last_words`].
+    ///
+    /// # Errors
+    /// [`ApiError`]; then nothing was erased.
+    pub fn wipe(&self) -> Result<WipeReport, ApiError> {
+        Ok(self.inner.wipe("officer")?)
+    }
+}
+
+/// Sends what a wiped device still has of its account; returns the number of entries sent.
+///
+/// # Errors
+/// [`ApiError`]; it can be tried again.
+#[uniffi::export]
+pub fn send_last_words(home: String, vault: Arc<dyn KeyVault>) -> Result<u64, ApiError> {
+    Ok(client::Device::send_last_words(Path::new(&home), vault::adapt(vault), client::Env::system())?)
+}
+
+/// Version of this library, with the commit it was built from where known.
+#[uniffi::export]
+#[must_use]
+pub fn version() -> String {
+    concat!(env!("CARGO_PKG_VERSION"), "+", env!("BEATCHECK_COMMIT")).to_owned()
+}

@@ -48,9 +48,9 @@ impl Context {
         if self.json {
             return print(&(json(value)? + "\n"));
         }
-        let mut screen = Screen { colour: self.colour, text: String::new() };
+        let mut screen = Screen::new(self.colour);
         human(&mut screen);
-        print(&screen.text)
+        print(&screen.into_text())
     }
 }
 
@@ -91,6 +91,14 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
+    pub(crate) const fn new(colour: bool) -> Self {
+        Self { colour, text: String::new() }
+    }
+
+    pub(crate) fn into_text(self) -> String {
+        self.text
+    }
+
     /// One line.
     pub(crate) fn line(&mut self, text: &str) {
         self.text.push_str(&plain(text));
@@ -190,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_record_cannot_move_the_cursor() {
-        let mut s = Screen { colour: false, text: String::new() };
+        let mut s = Screen::new(false);
         s.table(&["a", "b", "none"], &[vec!["x\u{1b}[2J".into(), "y\n\u{202e}z".into(), String::new()]]);
         assert!(!s.text.contains('\u{1b}') && !s.text.contains('\u{202e}') && !s.text.contains("none"));
         assert_eq!(s.text.lines().count(), 2);

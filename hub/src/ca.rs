@@ -90,9 +90,7 @@ impl Ca {
     /// Opens the authority of a data directory.
     pub(crate) fn load(key_file: &Path, cert_file: &Path) -> Result<Self, HubError> {
         let bad = |path: &Path, reason: String| HubError::Key { path: path.into(), reason };
-        let key = zeroize::Zeroizing::new(
-            std::fs::read_to_string(key_file).map_err(|e| bad(key_file, e.to_string()))?,
-        );
+        let key = zeroize::Zeroizing::new(std::fs::read_to_string(key_file).map_err(|e| bad(key_file, e.to_string()))?);
         let key = KeyPair::from_pem(&key).map_err(|_| bad(key_file, "not a private key in PEM".into()))?;
         let der = CertificateDer::from_pem_file(cert_file).map_err(|e| bad(cert_file, e.to_string()))?;
         let issuer = Issuer::from_ca_cert_der(&der, key).map_err(|e| bad(cert_file, e.to_string()))?;

@@ -78,7 +78,14 @@ impl Hub {
             .query_row(
                 "SELECT officer, role, expires, device FROM enrol_code WHERE secret_sha256 = ?1",
                 [&secret],
-                |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, i64>(2)?, r.get::<_, Option<[u8; 16]>>(3)?)),
+                |r| {
+                    Ok((
+                        r.get::<_, String>(0)?,
+                        r.get::<_, String>(1)?,
+                        r.get::<_, i64>(2)?,
+                        r.get::<_, Option<[u8; 16]>>(3)?,
+                    ))
+                },
             )
             .optional()?;
         let Some((officer, role, expires, device)) = code else {
@@ -225,7 +232,10 @@ impl Hub {
         if !names.iter().any(|n| n == name) {
             return Err(HubError::Refused(format!("no compartment '{name}'; there are: {}", names.join(", "))));
         }
-        let sql = format!("INSERT OR IGNORE INTO withdrawal (device, compartment, at) SELECT id, ?2, {} FROM device WHERE id = ?1", self.now().0);
+        let sql = format!(
+            "INSERT OR IGNORE INTO withdrawal (device, compartment, at) SELECT id, ?2, {} FROM device WHERE id = ?1",
+            self.now().0
+        );
         let known: bool =
             self.conn()?.query_row("SELECT EXISTS (SELECT 1 FROM device WHERE id = ?1)", [device.0], |r| r.get(0))?;
         if !known {

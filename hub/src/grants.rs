@@ -6,13 +6,13 @@
 //! compartment's key epoch is rotated, so that no segment written later opens with a key that device has.
 
 use crate::enrol::Device;
-use crate::sql::Count;
 use crate::{Hub, HubError, policy};
 use beatcheck_model::{RecordKind, Timestamp};
 use beatcheck_wire::envelope::DocKind;
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
-    CompartmentId, CompartmentKey, DeviceId, Grant, GrantBundle, GrantedCompartment, Hash32, MAX_COMPARTMENTS, WireError,
+    CompartmentId, CompartmentKey, DeviceId, Grant, GrantBundle, GrantedCompartment, Hash32, MAX_COMPARTMENTS,
+    WireError,
 };
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,7 +47,8 @@ impl Hub {
             let device = self.device(&tx, device)?.ok_or_else(|| HubError::Refused(format!("no device {device}")))?;
             let (before, grant) = next_grant(&tx, &policy, &offer, &device)?;
             if before.as_ref().is_some_and(|b| same(b, &grant)) {
-                let keys = grant.compartments.iter().flat_map(|c| offer.keys.remove(&c.id).unwrap_or_default()).collect();
+                let keys =
+                    grant.compartments.iter().flat_map(|c| offer.keys.remove(&c.id).unwrap_or_default()).collect();
                 return Ok((grant, keys));
             }
             drop(tx);
@@ -74,7 +75,7 @@ impl Hub {
                     let content = postcard::to_allocvec(&grant).map_err(|_| WireError::Malformed("grant"))?;
                     tx.execute(
                         "UPDATE device SET grant_version = ?2, grant_content = ?3 WHERE id = ?1",
-                        params![grant.device.0, Count(grant.grant_version), content],
+                        params![grant.device.0, grant.grant_version, content],
                     )?;
                 }
                 tx.commit()?;
@@ -125,9 +126,11 @@ impl Hub {
 /// What could be granted: compartments whose source may go to phones and that have a key, so were published.
 fn offer(conn: &Connection) -> Result<Offer, HubError> {
     let mut offer = Offer { compartments: Vec::new(), keys: BTreeMap::new() };
-    let mut keys = conn.prepare_cached("SELECT epoch, key FROM compartment_key WHERE compartment = ?1 ORDER BY epoch")?;
-    let mut all = conn
-        .prepare_cached("SELECT n, id, name, source, kind, warnings FROM compartment WHERE offline_allowed ORDER BY id")?;
+    let mut keys =
+        conn.prepare_cached("SELECT epoch, key FROM compartment_key WHERE compartment = ?1 ORDER BY epoch")?;
+    let mut all = conn.prepare_cached(
+        "SELECT n, id, name, source, kind, warnings FROM compartment WHERE offline_allowed ORDER BY id",
+    )?;
     let mut rows = all.query([])?;
     while let Some(r) = rows.next()? {
         let (n, id, kind): (i64, _, String) = (r.get(0)?, CompartmentId(r.get(1)?), r.get(4)?);
@@ -163,7 +166,7 @@ fn next_grant(
 ) -> Result<(Option<Grant>, Grant), HubError> {
     let (version, content): (u64, Option<Vec<u8>>) =
         conn.query_row("SELECT grant_version, grant_content FROM device WHERE id = ?1", [device.id.0], |r| {
-            Ok((r.get::<_, Count>(0)?.0, r.get(1)?))
+            Ok((r.get(0)?, r.get(1)?))
         })?;
     let before: Option<Grant> = content.and_then(|c| postcard::from_bytes(&c).ok());
     let mut withdrawn = conn.prepare_cached("SELECT compartment FROM withdrawal WHERE device = ?1")?;

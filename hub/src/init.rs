@@ -45,7 +45,8 @@ impl Hub {
         make_private_dir(&partial)?;
         for name in keys::KEY_FILES {
             let key = zeroize::Zeroizing::new(keys::random::<32>()?);
-            let hex: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect());
+            let hex: zeroize::Zeroizing<String> =
+                zeroize::Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect());
             keys::write_secret(&partial.join(name), &hex)?;
         }
         let (ca_key, ca_pem) = Ca::create()?;
@@ -94,7 +95,9 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn root_document(&self) -> Result<Vec<u8>, HubError> {
-        Ok(self.conn()?.query_row("SELECT signed FROM root_document ORDER BY version DESC LIMIT 1", [], |r| r.get(0))?)
+        Ok(self
+            .conn()?
+            .query_row("SELECT signed FROM root_document ORDER BY version DESC LIMIT 1", [], |r| r.get(0))?)
     }
 }
 

@@ -5,7 +5,6 @@
 
 use crate::enrol::Device;
 use crate::serve::ApiError;
-use crate::sql::Count;
 use crate::{Hub, HubError};
 use axum::http::StatusCode;
 use beatcheck_audit::{Entry, EntryKind};
@@ -69,15 +68,16 @@ pub struct JournalCheck {
 impl Hub {
     /// Takes in a batch; twice the same is the same as once.
     pub(crate) fn take_journal(&self, device: &Device, upload: &JournalUpload) -> Result<JournalAck, ApiError> {
-        envelope::verify_device(&device.receipt_key, &upload.batch, &upload.signature)
-            .map_err(|_| ApiError::new(StatusCode::FORBIDDEN, "bad_signature", "the batch is not signed by this device"))?;
+        envelope::verify_device(&device.receipt_key, &upload.batch, &upload.signature).map_err(|_| {
+            ApiError::new(StatusCode::FORBIDDEN, "bad_signature", "the batch is not signed by this device")
+        })?;
         let batch = read_batch(device.id, &upload.batch)?;
         let now = self.now();
         let mut conn = self.conn()?;
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let end: (u64, [u8; 32]) =
             tx.query_row("SELECT acked_seq, chain FROM device WHERE id = ?1", [device.id.0], |r| {
-                Ok((r.get::<_, Count>(0)?.0, r.get(1)?))
+                Ok((r.get(0)?, r.get(1)?))
             })?;
         let fresh = match continues(&tx, device.id, end, &batch)? {
             Ok(fresh) => fresh,
@@ -97,11 +97,14 @@ impl Hub {
                 "INSERT INTO journal (device, seq, hash, sealed, received) VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
             for e in fresh {
-                insert.execute(params![device.id.0, Count(e.seq), e.hash, e.sealed, now.0])?;
+                insert.execute(params![device.id.0, e.seq, e.hash, e.sealed, now.0])?;
                 acked = (e.seq, e.hash);
             }
         }
-        tx.execute("UPDATE device SET acked_seq = ?2, chain = ?3 WHERE id = ?1", params![device.id.0, Count(acked.0), acked.1])?;
+        tx.execute(
+            "UPDATE device SET acked_seq = ?2, chain = ?3 WHERE id = ?1",
+            params![device.id.0, acked.0, acked.1],
+        )?;
         report(&tx, &batch, now, !fresh.is_empty())?;
         tx.commit()?;
         tracing::info!(device = %device.id, entries = fresh.len(), acked = acked.0, "journal entries were taken in");
@@ -123,7 +126,7 @@ impl Hub {
         let mut out = std::collections::VecDeque::new();
         while let Some(r) = rows.next()? {
             let device = beatcheck_wire::CompartmentId(r.get(0)?);
-            let (seq, sealed): (u64, Vec<u8>) = (r.get::<_, Count>(1)?.0, r.get(2)?);
+            let (seq, sealed): (u64, Vec<u8>) = (r.get(1)?, r.get(2)?);
             let opened = beatcheck_audit::open(&sealed, &keys.audit, device, seq);
             if !filter.takes(opened.as_ref().ok()) {
                 continue;
@@ -156,13 +159,13 @@ impl Hub {
         let mut out = Vec::new();
         while let Some(d) = rows.next()? {
             let id = beatcheck_wire::CompartmentId(d.get(0)?);
-            let (acked, fault): (u64, Option<String>) = (d.get::<_, Count>(1)?.0, d.get(2)?);
+            let (acked, fault): (u64, Option<String>) = (d.get(1)?, d.get(2)?);
             let mut check =
                 JournalCheck { device: id.to_string(), entries: 0, first: 0, last: 0, unbroken: true, problem: None };
             let mut end = (0, genesis(id));
             let mut rows = entries.query([id.0])?;
             while let Some(r) = rows.next()? {
-                let e = SealedEntry { seq: r.get::<_, Count>(0)?.0, hash: r.get(1)?, sealed: r.get(2)? };
+                let e = SealedEntry { seq: r.get(0)?, hash: r.get(1)?, sealed: r.get(2)? };
                 check.entries += 1;
                 check.first = if check.entries == 1 { e.seq } else { check.first };
                 check.last = e.seq;
@@ -258,7 +261,7 @@ fn continues<'a>(
 fn held(conn: &Connection, device: DeviceId, seq: u64) -> Result<([u8; 32], Vec<u8>), ApiError> {
     Ok(conn
         .prepare_cached("SELECT hash, sealed FROM journal WHERE device = ?1 AND seq = ?2")?
-        .query_row(params![device.0, Count(seq)], |r| Ok((r.get(0)?, r.get(1)?)))?)
+        .query_row(params![device.0, seq], |r| Ok((r.get(0)?, r.get(1)?)))?)
 }
 
 /// Notes what the device says it holds; a late copy of an older batch does not undo a newer report.
@@ -270,7 +273,7 @@ fn report(conn: &Connection, batch: &JournalBatch, now: Timestamp, fresh: bool) 
     let newer = conn.execute(
         "UPDATE device SET reported = ?2, reported_policy = ?3, reported_grant = ?4
          WHERE id = ?1 AND (?5 OR reported IS NULL OR reported <= ?2)",
-        params![id, batch.at.0, Count(batch.policy_version), Count(batch.grant_version), fresh],
+        params![id, batch.at.0, batch.policy_version, batch.grant_version, fresh],
     )?;
     if newer == 0 {
         return Ok(());
@@ -280,7 +283,7 @@ fn report(conn: &Connection, batch: &JournalBatch, now: Timestamp, fresh: bool) 
         conn.execute(
             "INSERT OR REPLACE INTO held (device, compartment, manifest_version, watermark, digest)
              VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![id, h.compartment.0, Count(h.manifest_version), Count(h.watermark), h.digest.0],
+            params![id, h.compartment.0, h.manifest_version, h.watermark, h.digest.0],
         )?;
     }
     Ok(())

@@ -21,7 +21,6 @@ mod policy;
 mod progress;
 pub mod publish;
 pub mod serve;
-mod sql;
 mod status;
 
 pub use clock::{Clock, FixedClock, SystemClock};
@@ -34,7 +33,7 @@ pub use keys::Keys;
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use serve::{ServeOptions, Server, serve};
-pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
+pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus, PublishedStatus};
 
 use beatcheck_model::Timestamp;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,5 @@
 //! Device management's policy at the hub: written by people, refused if it says what nobody reads, signed, kept.
 
-use crate::sql::Count;
 use crate::{Hub, HubError, Keys};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{DocKind, OVERHEAD, open_bytes};
@@ -42,7 +41,7 @@ impl Hub {
         let keys = self.keys()?;
         let mut conn = self.conn()?;
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let Count(newest) = tx.query_row("SELECT MAX(version) FROM policy", [], |r| r.get(0))?;
+        let newest: u64 = tx.query_row("SELECT MAX(version) FROM policy", [], |r| r.get(0))?;
         if policy.policy_version <= newest {
             return Err(HubError::Refused(format!(
                 "policy version {} is not newer than {newest}, which is in force: write {} or leave it out",
@@ -76,7 +75,7 @@ pub(crate) fn store(conn: &Connection, keys: &Keys, policy: &Policy, now: Timest
     let signed = keys.policy.sign_bytes(DocKind::Policy, &policy.to_canonical()?);
     conn.execute(
         "INSERT INTO policy (version, signed, set_at) VALUES (?1, ?2, ?3)",
-        params![Count(policy.policy_version), signed, now.0],
+        params![policy.policy_version, signed, now.0],
     )?;
     Ok(())
 }
@@ -121,7 +120,9 @@ fn parse(text: &str, next_version: u64) -> Result<Policy, HubError> {
     Policy::from_canonical(&bytes)?;
     let read = serde_json::to_value(&policy).map_err(|e| refused(e.to_string()))?;
     match unread("", &given, &read) {
-        Some(path) => Err(HubError::Refused(format!("the policy has a field that nothing reads: '{path}'; nothing was changed"))),
+        Some(path) => {
+            Err(HubError::Refused(format!("the policy has a field that nothing reads: '{path}'; nothing was changed")))
+        }
         None => Ok(policy),
     }
 }
@@ -157,7 +158,9 @@ fn check(policy: &Policy) -> Result<(), HubError> {
         return refused("limits.lease_hours and limits.max_results must be at least 1".into());
     }
     if l.journal_max_bytes == 0 || l.journal_warn_bytes > l.journal_max_bytes {
-        return refused("limits.journal_warn_bytes must not exceed limits.journal_max_bytes, which must not be 0".into());
+        return refused(
+            "limits.journal_warn_bytes must not exceed limits.journal_max_bytes, which must not be 0".into(),
+        );
     }
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! What an operator sees of the hub: how fresh each source is, and what each device holds.
 
-use crate::sql::Count;
 use crate::{Hub, HubError};
 use beatcheck_model::{RecordKind, Timestamp};
 use beatcheck_wire::envelope::{self, DocKind};
@@ -39,7 +38,7 @@ pub struct HeadStatus {
     pub expired: bool,
 }
 
-/// One compartment. What comes from its manifest is as published, not as ingested since.
+/// One compartment: as it was last taken in, and what is published of it.
 #[derive(Clone, Debug, Serialize)]
 pub struct CompartmentStatus {
     /// Opaque id, in hexadecimal.
@@ -54,14 +53,8 @@ pub struct CompartmentStatus {
     pub warnings: bool,
     /// Whether it may go to phones.
     pub offline_allowed: bool,
-    /// Whether there is a manifest of it.
-    pub published: bool,
-    /// Version of its manifest.
-    pub manifest_version: u64,
-    /// Key epoch in which new segments are written.
-    pub key_epoch: u32,
     /// The extract's own time.
-    pub as_of: Option<Timestamp>,
+    pub as_of: Timestamp,
     /// When the next extract is due, if the source has an interval.
     pub due_by: Option<Timestamp>,
     /// Whether it is overdue.
@@ -72,10 +65,29 @@ pub struct CompartmentStatus {
     pub rows: u64,
     /// Records that cannot be found by their mark.
     pub unsearchable: u64,
-    /// Highest hub sequence.
+    /// Highest hub sequence taken in.
+    pub watermark: u64,
+    /// What is published; none before the first `publish` after it was taken in.
+    pub published: Option<PublishedStatus>,
+    /// Whether something was taken in that is not published.
+    pub unpublished_changes: bool,
+}
+
+/// What the current head names of a compartment.
+#[derive(Clone, Debug, Serialize)]
+pub struct PublishedStatus {
+    /// Version of its manifest.
+    pub manifest_version: u64,
+    /// Key epoch in which its new segments were written.
+    pub key_epoch: u32,
+    /// The time of the extract that it is of.
+    pub as_of: Timestamp,
+    /// Records.
+    pub rows: u64,
+    /// Highest hub sequence contained.
     pub watermark: u64,
     /// Digest of the records.
-    pub digest: Option<String>,
+    pub digest: String,
 }
 
 /// One device.
@@ -149,17 +161,22 @@ impl Hub {
                 kind: c.kind,
                 warnings: c.warnings,
                 offline_allowed: c.offline_allowed,
-                published: m.is_some(),
-                manifest_version: m.map_or(0, |m| m.manifest_version),
-                key_epoch: m.map_or(0, |m| m.key_epoch),
-                as_of: m.map(|m| m.as_of),
-                due_by: m.and_then(|m| m.due_by),
-                overdue: m.and_then(|m| m.due_by).is_some_and(|due| now > due),
-                last_refused: m.is_some_and(|m| m.last_refused),
-                rows: m.map_or(0, |m| m.rows),
-                unsearchable: m.map_or(0, |m| m.unsearchable),
-                watermark: m.map_or(0, |m| m.watermark),
-                digest: m.map(|m| m.digest.to_string()),
+                as_of: c.as_of,
+                due_by: c.due_by,
+                overdue: c.due_by.is_some_and(|due| now > due),
+                last_refused: c.last_refused,
+                rows: c.rows,
+                unsearchable: c.unsearchable,
+                watermark: c.watermark,
+                unpublished_changes: m.is_none_or(|m| m.watermark < c.watermark || m.as_of < c.as_of),
+                published: m.map(|m| PublishedStatus {
+                    manifest_version: m.manifest_version,
+                    key_epoch: m.key_epoch,
+                    as_of: m.as_of,
+                    rows: m.rows,
+                    watermark: m.watermark,
+                    digest: m.digest.to_string(),
+                }),
             });
         }
         let head = self.current_head()?.map(|(h, _)| HeadStatus {
@@ -174,7 +191,7 @@ impl Hub {
             policy_version: crate::policy::current(&conn)?.policy_version,
             compartments,
             devices: devices(&conn, &manifests, &names)?,
-            rejects: conn.query_row("SELECT COUNT(*) FROM reject", [], |r| r.get::<_, Count>(0))?.0,
+            rejects: conn.query_row("SELECT COUNT(*) FROM reject", [], |r| r.get(0))?,
         })
     }
 
@@ -222,12 +239,12 @@ fn devices(
         let held: Vec<HeldStatus> = held
             .query_map([id], |h| {
                 let compartment = CompartmentId(h.get(0)?);
-                let (manifest_version, digest) = (h.get::<_, Count>(1)?.0, Hash32(h.get(3)?));
+                let (manifest_version, digest) = (h.get(1)?, Hash32(h.get(3)?));
                 Ok(HeldStatus {
                     compartment: compartment.to_string(),
                     name: names.get(&compartment).cloned(),
                     manifest_version,
-                    watermark: h.get::<_, Count>(2)?.0,
+                    watermark: h.get(2)?,
                     digest: agreement(manifests.get(&compartment), manifest_version, digest),
                 })
             })?
@@ -241,10 +258,10 @@ fn devices(
             state,
             enrolled: Timestamp(r.get(5)?),
             last_seen: r.get::<_, Option<i64>>(9)?.map(Timestamp),
-            grant_version: r.get::<_, Count>(10)?.0,
-            reported_grant: r.get::<_, Option<Count>>(11)?.map(|n| n.0),
-            reported_policy: r.get::<_, Option<Count>>(12)?.map(|n| n.0),
-            acked_seq: r.get::<_, Count>(13)?.0,
+            grant_version: r.get(10)?,
+            reported_grant: r.get(11)?,
+            reported_policy: r.get(12)?,
+            acked_seq: r.get(13)?,
             journal_fault: r.get(14)?,
             certificate_expires: r.get::<_, Option<i64>>(15)?.map(Timestamp),
             held,

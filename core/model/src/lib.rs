@@ -15,7 +15,7 @@ pub mod record;
 pub mod vin;
 
 pub use answer::*;
-pub use date::{PartialDate, Timestamp};
+pub use date::{DateError, PartialDate, TimeError, Timestamp};
 pub use ids::*;
 pub use query::*;
 pub use record::*;

@@ -36,6 +36,9 @@ pub struct Told {
     pub told_json: String,
 }
 
+/// A sealed entry, and what was told with it.
+pub type Made = (Vec<u8>, Option<Told>);
+
 /// That what an officer was told has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LateHitRow {
@@ -123,7 +126,7 @@ impl Journal {
     pub fn append(
         &self,
         count: usize,
-        make: &mut dyn FnMut(usize, u64) -> Result<(Vec<u8>, Option<Told>), StoreError>,
+        make: &mut dyn FnMut(usize, u64) -> Result<Made, StoreError>,
     ) -> Result<u64, StoreError> {
         self.inner().write(&mut |tx| {
             let (last, mut hash) = end(tx, "last")?;

@@ -29,7 +29,7 @@ mod state;
 pub use db::assert_sqlite_version;
 pub use error::StoreError;
 pub use files::{shred_file, write_atomic};
-pub use journal::{Journal, JournalStats, LateHitRow, RESERVE_BYTES, Told};
+pub use journal::{Journal, JournalStats, LateHitRow, Made, RESERVE_BYTES, Told};
 pub use persons::{PersonCandidates, RANKED_MAX};
 pub use records::{APPLY_MAX, Applied, Checkpoint, Compartment, TOUCHED_MAX};
 pub use shelf::{CANDIDATES_MAX, Candidate, Shelf};

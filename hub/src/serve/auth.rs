@@ -70,8 +70,9 @@ pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Resul
         Peer::Named(peer) => peer,
     };
     let conn = hub.conn()?;
-    let device =
-        hub.device(&conn, peer.device)?.ok_or_else(|| forbidden("unknown_device", "this device is not enrolled here"))?;
+    let device = hub
+        .device(&conn, peer.device)?
+        .ok_or_else(|| forbidden("unknown_device", "this device is not enrolled here"))?;
     let handing_in = method == Method::POST && path == JOURNAL;
     if device.revoked && !handing_in {
         return Err(forbidden("revoked", "device management has revoked this device"));

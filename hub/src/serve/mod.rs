@@ -145,7 +145,7 @@ impl Server {
         heads.abort();
         drop(listener);
         drop(stopped);
-        drop(stop.send(()));
+        let _ = stop.send(());
         // Every connection holds a receiver; the channel closes with the last of them.
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, stop.closed()).await;
         tracing::info!("stopped serving");

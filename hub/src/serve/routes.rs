@@ -1,8 +1,8 @@
 //! The routes of protocol 1. Bodies are binary (postcard, signed documents, segments); refusals are JSON.
 
+use super::ApiError;
 use super::auth::{self, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
 use super::range::{Ranged, ranged};
-use super::ApiError;
 use crate::enrol::Device;
 use crate::{Hub, HubError};
 use axum::body::{Body, Bytes};
@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use beatcheck_wire::envelope::OVERHEAD;
 use beatcheck_wire::journal::MAX_BATCH_BYTES;
 use beatcheck_wire::segment::MAX_SEGMENT;
-use beatcheck_wire::envelope::OVERHEAD;
 use beatcheck_wire::{CompartmentId, Hash32, Manifest, PROTOCOL_VERSION};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,7 +84,9 @@ async fn gate(State(hub): State<Hub>, Extension(peer): Extension<Peer>, mut requ
 const ROUTES: [&str; 8] = ["head", "set", "manifest", "segment", "grant", "journal", "renew", "enrol"];
 
 /// Runs database work where it may block.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
         Err(_) => Err(HubError::Tls("a request's work was broken off".into()).into()),
@@ -123,7 +125,8 @@ async fn head(State(hub): State<Hub>, Extension(device): Extension<Device>, head
         let (grant, _) = hub.current_grant(device.id)?;
         let grant_version = HeaderValue::from(grant.grant_version);
         let Some((_, bytes)) = hub.current_head()? else {
-            let refusal = ApiError::new(StatusCode::NOT_FOUND, "nothing_published", "the hub has published nothing yet");
+            let refusal =
+                ApiError::new(StatusCode::NOT_FOUND, "nothing_published", "the hub has published nothing yet");
             return Ok(([(GRANT_HEADER, grant_version)], refusal).into_response());
         };
         let tag = etag(&Hash32::of(&bytes));
@@ -154,7 +157,8 @@ async fn manifest(State(hub): State<Hub>, Extension(device): Extension<Device>, 
     blocking(move || {
         let bytes = hub.manifest_bytes(&hash)?.ok_or_else(|| ApiError::not_found("manifest"))?;
         let payload = bytes.get(OVERHEAD..).unwrap_or_default();
-        let (manifest, _) = postcard::take_from_bytes::<Manifest>(payload).map_err(|_| ApiError::malformed("manifest"))?;
+        let (manifest, _) =
+            postcard::take_from_bytes::<Manifest>(payload).map_err(|_| ApiError::malformed("manifest"))?;
         granted(&hub, &device, manifest.compartment)?;
         Ok(binary(bytes, IMMUTABLE_PRIVATE))
     })
@@ -227,10 +231,10 @@ fn decode<T: DeserializeOwned>(
 }
 
 fn encode<T: Serialize>(value: &T) -> Answer {
-    let bytes = postcard::to_allocvec(value).map_err(|_| HubError::from(beatcheck_wire::WireError::Malformed("answer")))?;
+    let bytes =
+        postcard::to_allocvec(value).map_err(|_| HubError::from(beatcheck_wire::WireError::Malformed("answer")))?;
     Ok(binary(bytes, "no-store"))
 }
-
 
 fn binary(bytes: impl Into<Body>, cache: &'static str) -> Response {
     let mut response = Response::new(bytes.into());

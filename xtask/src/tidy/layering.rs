@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["beatcheck-model", "beatcheck-wire", "beatcheck-policy", "beatcheck-search", "beatcheck-audit"],
     ),
     ("beatcheck", &["beatcheck-client", "beatcheck-model"]),
+    ("beatcheck-bindgen", &[]),
     ("beatcheck-fixtures", &["beatcheck-model"]),
     ("xtask", &[]),
 ];
@@ -55,7 +56,7 @@ const NETWORK: &[&str] = &["beatcheck-client", "beatcheck-hub", TOP];
 const OWNED: &[(&str, &[&str], bool)] = &[
     ("rusqlite", &["beatcheck-store", "beatcheck-hub"], true),
     ("sled", &["beatcheck-store"], true),
-    ("uniffi", &["beatcheck"], true),
+    ("uniffi", &["beatcheck", "beatcheck-bindgen"], true),
     ("tokio", NETWORK, false),
     ("tokio-rustls", NETWORK, false),
     ("rustls", NETWORK, false),

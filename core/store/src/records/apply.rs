@@ -78,10 +78,10 @@ pub(super) fn apply(
         pool::set_meta(tx, "digest", &delta.digest.to_bytes())?;
         expect.write(tx)?;
         // Before the commit: whoever sees the new state must find its keys in the filter.
-        if let Ok(mut filter) = held_in.filter.write() {
-            if !filter.as_mut().is_some_and(|f| f.add(&held.stamp(), expect.stamp(), &delta.new_keys)) {
-                *filter = None;
-            }
+        if let Ok(mut filter) = held_in.filter.write()
+            && !filter.as_mut().is_some_and(|f| f.add(&held.stamp(), expect.stamp(), &delta.new_keys))
+        {
+            *filter = None;
         }
         Ok(delta.out)
     });
@@ -93,10 +93,10 @@ pub(super) fn apply(
 
 /// After the commit: what stands in RAM now covers the new state.
 fn settle(held_in: &Compartment, expect: &Checkpoint) {
-    if let Ok(mut filter) = held_in.filter.write() {
-        if let Some(f) = filter.as_mut() {
-            f.advance(expect.stamp());
-        }
+    if let Ok(mut filter) = held_in.filter.write()
+        && let Some(f) = filter.as_mut()
+    {
+        f.advance(expect.stamp());
     }
     // Here and not in the next check. If it fails, the next check does it.
     if held_in.has_vocabulary() {

@@ -1,0 +1,214 @@
+//! `beatcheck hub`: what an operator does with a reference hub.
+
+use crate::exit::{Exit, Failure};
+use crate::hub_args::{
+    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalArgs, PolicyCommand, PolicySetArgs, RejectsArgs,
+    ServeArgs,
+};
+use crate::hub_view;
+use crate::output::Context;
+use crate::progress::Bar;
+use crate::complain;
+use beatcheck_hub::{
+    Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions,
+};
+use serde_json::json;
+
+pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failure> {
+    match command {
+        HubCommand::Init(a) => init(&a, context)?,
+        HubCommand::Ingest(a) => ingest(&a, context)?,
+        HubCommand::Publish(a) => publish(&a, context)?,
+        HubCommand::Serve(a) => serve(a, context)?,
+        HubCommand::Enrol(a) => enrol(&a, context)?,
+        HubCommand::Status(a) => {
+            let status = open(&a, context)?.status()?;
+            context.emit(&status, |s| hub_view::status(s, &status))?;
+        }
+        HubCommand::Rejects(a) => rejects(&a, context)?,
+        HubCommand::Journal(a) => return journal(a, context),
+        HubCommand::Policy(PolicyCommand::Show(a)) => policy_show(&a, context)?,
+        HubCommand::Policy(PolicyCommand::Set(a)) => policy_set(&a, context)?,
+        HubCommand::Revoke(a) => {
+            open(&a.data, context)?.revoke(a.device)?;
+            let text = format!("Device {} is revoked: nothing opens to its certificate any more.", a.device);
+            context.emit(&json!({"device": a.device.to_string(), "state": "revoked"}), |s| s.line(&text))?;
+        }
+        HubCommand::Wipe(a) => {
+            open(&a.data, context)?.order_wipe(a.device)?;
+            let text = format!("Device {} is ordered to erase itself with its next sync.", a.device);
+            context.emit(&json!({"device": a.device.to_string(), "state": "wipe_ordered"}), |s| s.line(&text))?;
+        }
+        HubCommand::Role(a) => {
+            open(&a.device.data, context)?.set_role(a.device.device, &a.role)?;
+            let device = a.device.device.to_string();
+            let text = format!("Device {device} has the role {} from its next sync.", a.role);
+            context.emit(&json!({"device": device, "role": a.role}), |s| s.line(&text))?;
+        }
+        HubCommand::Withdraw(a) => {
+            open(&a.device.data, context)?.withdraw_compartment(a.device.device, &a.compartment)?;
+            let device = a.device.device.to_string();
+            let text = format!("Device {device} loses {} with its next sync; the keys are changed.", a.compartment);
+            context.emit(&json!({"device": device, "compartment": a.compartment}), |s| s.line(&text))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn open(args: &DataArgs, context: &Context) -> Result<Hub, Failure> {
+    Ok(Hub::open(&args.data, context.clock())?)
+}
+
+fn init(args: &InitArgs, context: &Context) -> Result<(), Failure> {
+    let dir = &args.data.data;
+    let hub = Hub::init(dir, &InitOptions { names: args.names.clone() }, context.clock())?;
+    let version = hub.policy_current()?.0.policy_version;
+    let (ca, policy) = (dir.join("ca.pem").display().to_string(), dir.join("policy.json").display().to_string());
+    let made = json!({"data": dir.display().to_string(), "ca": ca, "policy": policy, "policy_version": version});
+    context.emit(&made, |s| {
+        s.line(&format!("A new hub is in {}.", dir.display()));
+        s.fields(&[("certificate authority", ca.clone()), ("policy (a copy)", policy.clone())]);
+        s.line(&format!("Back up {}: without it nothing that this hub says can be signed.", dir.join("keys").display()));
+    })
+}
+
+fn ingest(args: &IngestArgs, context: &Context) -> Result<(), Failure> {
+    let hub = open(&args.data, context)?;
+    let as_of = args.as_of.map(|t| at(t, &hub));
+    let bar = Bar::new("reading");
+    let options = IngestOptions { mapping: &args.mapping, extract: &args.extract, as_of, force: args.force };
+    let report = hub.ingest(&options, &mut |p| bar.hub(p));
+    drop(bar);
+    let report = report?;
+    report.warnings.iter().for_each(|w| complain(&format!("note: {w}")));
+    context.emit(&report, |s| hub_view::ingest(s, &report))
+}
+
+fn at(time: AsOf, hub: &Hub) -> beatcheck_model::Timestamp {
+    match time {
+        AsOf::Now => hub.now(),
+        AsOf::At(t) => t,
+    }
+}
+
+fn publish(args: &DataArgs, context: &Context) -> Result<(), Failure> {
+    let hub = open(args, context)?;
+    let bar = Bar::new("cutting segments");
+    let report = hub.publish(&mut |p| bar.hub(p));
+    drop(bar);
+    let report = report?;
+    context.emit(&report, |s| hub_view::publish(s, &report))
+}
+
+fn serve(args: ServeArgs, context: &Context) -> Result<(), Failure> {
+    let hub = open(&args.data, context)?;
+    let options = ServeOptions { listen: args.listen, names: args.names };
+    let failed = |e: std::io::Error| Failure::new("io", format!("starting to serve: {e}"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
+    runtime.block_on(async {
+        let stop = stop_signal().map_err(failed)?;
+        let ready = |address: std::net::SocketAddr| {
+            let url = format!("https://{address}");
+            // Whoever started it may have closed its end after the first line it cared for.
+            let said = context.emit(&json!({"listening": url}), |s| s.line(&format!("listening on {url}")));
+            if let Err(e) = said {
+                tracing::warn!("{e}");
+            }
+        };
+        Ok(beatcheck_hub::serve(hub, options, ready, stop).await?)
+    })
+}
+
+/// Completes at SIGINT or SIGTERM. The handlers are in place when this returns.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Completes at Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without signals it serves until it is ended.
+            std::future::pending::<()>().await;
+        }
+    })
+}
+
+fn enrol(args: &EnrolArgs, context: &Context) -> Result<(), Failure> {
+    let ticket = open(&args.data, context)?.enrol_code(&args.officer, &args.role)?;
+    context.emit(&ticket, |s| {
+        s.line(&ticket.code);
+        s.line(&format!("Works once, until {}. It is kept nowhere.", ticket.expires));
+    })
+}
+
+/// What `hub rejects` says.
+#[derive(serde::Serialize)]
+struct Rejects {
+    total: u64,
+    rejects: Vec<Reject>,
+}
+
+fn rejects(args: &RejectsArgs, context: &Context) -> Result<(), Failure> {
+    let hub = open(&args.data, context)?;
+    let rejects = Rejects { total: hub.status()?.rejects, rejects: hub.rejects(args.limit)? };
+    context.emit(&rejects, |s| hub_view::rejects(s, rejects.total, &rejects.rejects))
+}
+
+/// What `hub journal` says.
+#[derive(serde::Serialize)]
+struct Journal {
+    devices: Vec<JournalCheck>,
+    entries: Vec<JournalRow>,
+}
+
+fn journal(args: JournalArgs, context: &Context) -> Result<Exit, Failure> {
+    let hub = open(&args.data, context)?;
+    let mut devices = hub.verify_journal()?;
+    let filter = JournalFilter {
+        device: args.device,
+        officer: args.officer,
+        reference: args.reference,
+        since: args.since.map(|t| at(t, &hub)),
+        limit: args.limit,
+    };
+    let entries = hub.journal(&filter)?;
+    if let Some(id) = args.device {
+        let id = id.to_string();
+        devices.retain(|d| d.device == id);
+        if devices.is_empty() {
+            return Err(Failure::new("refused", format!("no device {id}: `beatcheck hub status` lists them")));
+        }
+    }
+    let journal = Journal { devices, entries };
+    context.emit(&journal, |s| hub_view::journal(s, &journal.devices, &journal.entries, args.verify))?;
+    let broken = journal.devices.iter().filter(|d| !d.unbroken).count();
+    if args.verify && broken > 0 {
+        complain(&format!("the account of {broken} of {} devices is broken", journal.devices.len()));
+        return Ok(crate::exit::exit_of("journal_broken"));
+    }
+    Ok(Exit::Done)
+}
+
+fn policy_show(args: &DataArgs, context: &Context) -> Result<(), Failure> {
+    let (policy, _) = open(args, context)?.policy_current()?;
+    let text = serde_json::to_string_pretty(&policy).map_err(|e| Failure::new("output", e.to_string()))?;
+    context.emit(&policy, |s| text.lines().for_each(|l| s.line(l)))
+}
+
+fn policy_set(args: &PolicySetArgs, context: &Context) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(&args.file).map_err(|e| Failure::input(&args.file, &e))?;
+    let version = open(&args.data, context)?.policy_set(&text)?;
+    context.emit(&json!({"policy_version": version}), |s| {
+        s.line(&format!("Policy version {version} is in force; devices obey it from their next sync."));
+    })
+}

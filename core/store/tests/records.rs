@@ -1,0 +1,295 @@
+//! A compartment moved by deltas answers as one built afresh; a delta that is not what was promised leaves no trace.
+
+mod common;
+
+use beatcheck_model::{PartialDate, Record, RecordKind};
+use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
+use beatcheck_store::{Checkpoint, Compartment, Shelf, StoreError};
+use beatcheck_wire::batch::Change;
+use common::*;
+use proptest::prelude::*;
+use std::sync::Arc;
+use tempfile::tempdir;
+
+const MARKS: [&str; 6] = ["AB10CDE", "ABIOCDE", "ABI0CDE", "XY99ZZZ", "OO7", "007"];
+const VINS: [&str; 3] = ["WVWZZZ1JZXW000001", "wvw-zzz1jzxw000001", ""];
+const SURNAMES: [&str; 6] = ["Smith", "Smyth", "Jones", "O'Neill", "Smith-Jones", "Müller"];
+const GIVENS: [&str; 5] = ["John", "Jon", "Mary Ann", "J", "William"];
+
+fn vehicle_plan(mark: &str) -> VehiclePlan {
+    VehiclePlan {
+        vrm: Some(mark.into()),
+        vrm_decided: None,
+        vrm_folded: Some(fold_vrm(mark)),
+        vin: Some("WVWZZZ1JZXW000001".into()),
+    }
+}
+
+fn any_vehicle(n: u32, v: u32, pick: usize) -> Record {
+    vehicle(n, v, MARKS[pick % MARKS.len()], VINS[pick / MARKS.len() % VINS.len()])
+}
+
+fn any_person(n: u32, v: u32, pick: usize) -> Record {
+    let dob = PartialDate::new(1980 + (pick % 3) as u16, (pick % 5) as u8, (pick % 4) as u8);
+    person(n, v, GIVENS[pick % GIVENS.len()], SURNAMES[pick % SURNAMES.len()], dob, &format!("80/{}A", pick % 7))
+}
+
+/// Batches of changes: (record, what to pick, or its deletion).
+fn batches() -> impl Strategy<Value = Vec<Vec<(u32, Option<usize>)>>> {
+    let change = (0_u32..12, prop_oneof![4 => (0_usize..90).prop_map(Some), 1 => Just(None)]);
+    proptest::collection::vec(proptest::collection::vec(change, 0..10), 1..5)
+}
+
+fn changes_of(batches: &[Vec<(u32, Option<usize>)>], make: fn(u32, u32, usize) -> Record) -> Vec<Vec<Change>> {
+    let mut seq = 0;
+    let one = |&(n, pick): &(u32, Option<usize>)| {
+        seq += 1;
+        match pick {
+            Some(pick) => upsert(seq, make(n, seq as u32, pick)),
+            None => delete(seq, n),
+        }
+    };
+    let mut one = one;
+    batches.iter().map(|b| b.iter().map(&mut one).collect()).collect()
+}
+
+fn ids(found: Vec<beatcheck_store::Candidate>) -> Vec<Record> {
+    let mut out: Vec<Record> = found.into_iter().map(|c| c.record).collect();
+    out.sort_by_key(|r| r.id);
+    out
+}
+
+fn shelf(c: Compartment) -> Shelf {
+    let shelf = Shelf::new();
+    shelf.put(compartment(1), Arc::new(c));
+    shelf
+}
+
+fn person_plans() -> Vec<PersonPlan> {
+    let mut out = Vec::new();
+    for name in ["smith", "jones", "oneill", "muller", "john", "bill"] {
+        out.push(PersonPlan { any: vec![name.into()], ..PersonPlan::default() });
+    }
+    for pick in 0..5 {
+        let dob = PartialDate::new(1981, pick, 2);
+        out.push(PersonPlan { dob: Some(DobQuery::Exact(dob)), ..PersonPlan::default() });
+    }
+    out.push(PersonPlan { dob: Some(DobQuery::About(1982)), ..PersonPlan::default() });
+    out.push(PersonPlan { identifier: Some("803A".into()), ..PersonPlan::default() });
+    out
+}
+
+/// Everything that can be asked of the two: equal answers.
+fn same_answers(moved: &Shelf, fresh: &Shelf) {
+    for mark in MARKS {
+        let plan = vehicle_plan(mark);
+        assert_eq!(
+            ids(moved.vehicles(&permit(1), &plan).unwrap()),
+            ids(fresh.vehicles(&permit(1), &plan).unwrap()),
+            "{mark}"
+        );
+    }
+    for plan in person_plans() {
+        let (a, b) = (moved.persons(&permit(1), &plan).unwrap(), fresh.persons(&permit(1), &plan).unwrap());
+        assert_eq!(ids(a.candidates), ids(b.candidates), "{plan:?}");
+        assert_eq!(a.rarity, b.rarity, "{plan:?}");
+    }
+}
+
+fn deltas_equal_fresh(kind: RecordKind, batches: &[Vec<Change>], warm: bool) {
+    let dir = tempdir().unwrap();
+    let moved = build(&dir.path().join("moved"), kind, &batches[0]).unwrap();
+    let mut published = Published::of(&batches[0]);
+    let mut all = batches[0].clone();
+    if warm {
+        moved.warm().unwrap();
+    }
+    for batch in &batches[1..] {
+        let from = published.watermark;
+        published.apply(batch);
+        let expect = published.checkpoint();
+        // Overlapping what is held already, as a route with fewer bytes may.
+        let overlap: Vec<Change> = all.iter().rev().take(2).rev().chain(batch).cloned().collect();
+        moved.apply(from, &mut stream(&overlap), &expect).unwrap();
+        assert_eq!(moved.checkpoint().unwrap(), expect);
+        assert_eq!(moved.scrub().unwrap(), expect.digest);
+        all.extend(batch.iter().cloned());
+    }
+    // The same stream in one go, and only what is left of it.
+    let whole = build(&dir.path().join("whole"), kind, &all).unwrap();
+    assert_eq!(whole.checkpoint().unwrap(), published.checkpoint());
+    let last: Vec<Change> = published.rows.values().map(|r| upsert(published.watermark, r.clone())).collect();
+    let expect = published.checkpoint();
+    let fresh =
+        Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&last), &expect, &mut |_| ()).unwrap();
+    let (moved, whole, fresh) = (shelf(moved), shelf(whole), shelf(fresh));
+    same_answers(&moved, &fresh);
+    same_answers(&whole, &fresh);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn vehicles_after_deltas_are_those_of_a_fresh_build(b in batches(), warm: bool) {
+        deltas_equal_fresh(RecordKind::Vehicle, &changes_of(&b, any_vehicle), warm);
+    }
+
+    #[test]
+    fn persons_after_deltas_are_those_of_a_fresh_build(b in batches(), warm: bool) {
+        deltas_equal_fresh(RecordKind::Person, &changes_of(&b, any_person), warm);
+    }
+}
+
+#[test]
+fn a_delta_that_is_not_what_was_promised_leaves_no_trace() {
+    let dir = tempdir().unwrap();
+    let before = [upsert(1, vehicle(1, 1, "AB10CDE", ""))];
+    let held = Arc::new(build(&dir.path().join("c"), RecordKind::Vehicle, &before).unwrap());
+    let shelf = Shelf::new();
+    shelf.put(compartment(1), held.clone());
+    held.warm().unwrap();
+    let was = held.checkpoint().unwrap();
+    let delta = [upsert(2, vehicle(2, 1, "XY99ZZZ", ""))];
+    let mut published = Published::of(&before);
+    published.apply(&delta);
+    let right = published.checkpoint();
+    for wrong in [Checkpoint { digest: was.digest, ..right.clone() }, Checkpoint { rows: 7, ..right.clone() }] {
+        let refused = held.apply(1, &mut stream(&delta), &wrong);
+        assert!(matches!(refused, Err(StoreError::DigestMismatch)), "{refused:?}");
+        assert_eq!(held.checkpoint().unwrap(), was);
+        assert_eq!(held.scrub().unwrap(), was.digest);
+        assert!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().is_empty());
+    }
+    let gap = held.apply(2, &mut stream(&delta), &right);
+    assert!(matches!(gap, Err(StoreError::WrongBase { held: 1, from: 2 })), "{gap:?}");
+    let broken = held.apply(1, &mut [Err(StoreError::Closed)].into_iter(), &right);
+    assert!(matches!(broken, Err(StoreError::Closed)));
+    let applied = held.apply(1, &mut stream(&delta), &right).unwrap();
+    assert_eq!((applied.inserted, applied.touched), (1, vec![id(2)]));
+    assert_eq!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().len(), 1);
+    // The newer manifest that says the same of the rows, and one that does not.
+    let later = Checkpoint { manifest_version: 40, ..right.clone() };
+    held.touch(&later).unwrap();
+    assert_eq!(held.checkpoint().unwrap(), later);
+    assert!(matches!(held.touch(&was), Err(StoreError::WrongBase { .. })));
+}
+
+#[test]
+fn a_build_that_fails_leaves_no_file() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("c");
+    let changes = [upsert(1, vehicle(1, 1, "AB10CDE", ""))];
+    let wrong = Checkpoint { rows: 2, ..Published::of(&changes).checkpoint() };
+    let kind = RecordKind::Vehicle;
+    let refused = Compartment::build(&path, &key(1), kind, &mut stream(&changes), &wrong, &mut |_| ());
+    assert!(matches!(refused, Err(StoreError::DigestMismatch)));
+    let mut cut = stream(&changes).chain([Err(StoreError::Closed)]);
+    let expect = Published::of(&changes).checkpoint();
+    assert!(Compartment::build(&path, &key(1), kind, &mut cut, &expect, &mut |_| ()).is_err());
+    let of_persons =
+        Compartment::build(&path, &key(1), RecordKind::Person, &mut stream(&changes), &expect, &mut |_| ());
+    assert!(matches!(of_persons, Err(StoreError::Wire(_))));
+    assert!(Compartment::file_paths(&path).iter().all(|p| !p.exists()));
+}
+
+#[test]
+fn a_wrong_key_or_kind_does_not_open() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("c");
+    drop(build(&path, RecordKind::Vehicle, &[upsert(1, vehicle(1, 1, "AB10CDE", ""))]).unwrap());
+    assert!(matches!(Compartment::open(&path, &key(2), RecordKind::Vehicle), Err(StoreError::Corrupt)));
+    assert!(matches!(Compartment::open(&path, &key(1), RecordKind::Person), Err(StoreError::Corrupt)));
+    assert!(matches!(
+        Compartment::open(&dir.path().join("none"), &key(1), RecordKind::Vehicle),
+        Err(StoreError::Io { .. })
+    ));
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(Compartment::open(&path, &key(1), RecordKind::Vehicle), Err(StoreError::Corrupt)));
+}
+
+#[test]
+fn a_damaged_page_is_noticed() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("c");
+    let changes: Vec<Change> = (0..500).map(|n| upsert(1, any_vehicle(n, 1, n as usize))).collect();
+    drop(build(&path, RecordKind::Vehicle, &changes).unwrap());
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Pages 3 to 20: rows.
+    for page in 3..20 {
+        bytes[page * 4096 + 100] ^= 1;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let found = Compartment::open(&path, &key(1), RecordKind::Vehicle).and_then(|c| c.scrub());
+    assert!(matches!(found, Err(StoreError::Corrupt)), "{found:?}");
+}
+
+#[test]
+fn a_full_disk_changes_nothing() {
+    let dir = tempdir().unwrap();
+    let before = [upsert(1, vehicle(1, 1, "AB10CDE", ""))];
+    let held = build(&dir.path().join("c"), RecordKind::Vehicle, &before).unwrap();
+    let delta: Vec<Change> = (2..2000).map(|n| upsert(u64::from(n), vehicle(n, 1, &format!("M{n}"), ""))).collect();
+    let mut published = Published::of(&before);
+    let was = published.checkpoint();
+    published.apply(&delta);
+    held.set_max_pages(20).unwrap();
+    let refused = held.apply(1, &mut stream(&delta), &published.checkpoint());
+    assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+    assert!(refused.unwrap_err().to_string().starts_with("no space left: "));
+    assert_eq!(held.checkpoint().unwrap(), was);
+    held.set_max_pages(1_000_000).unwrap();
+    assert_eq!(held.apply(1, &mut stream(&delta), &published.checkpoint()).unwrap().inserted, 1998);
+}
+
+#[test]
+fn only_what_the_permit_names_is_read() {
+    let dir = tempdir().unwrap();
+    let shelf = Shelf::new();
+    for n in 1..=3_u8 {
+        let changes = [upsert(1, vehicle(u32::from(n), 1, "AB10CDE", ""))];
+        shelf.put(
+            compartment(n),
+            Arc::new(build(&dir.path().join(n.to_string()), RecordKind::Vehicle, &changes).unwrap()),
+        );
+    }
+    shelf.warm().unwrap();
+    let plan = vehicle_plan("AB10CDE");
+    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().len(), 3);
+    let two = shelf.vehicles(&permit(2), &plan).unwrap();
+    assert_eq!(two.iter().map(|c| c.compartment).collect::<Vec<_>>(), [compartment(1), compartment(2)]);
+    assert!(shelf.record(&permit(2), &compartment(3), &id(3)).unwrap().is_none());
+    assert_eq!(shelf.record(&permit(3), &compartment(3), &id(3)).unwrap().unwrap().id, id(3));
+    // Taken away: gone for the next check; who holds it finishes with it.
+    let taken = shelf.take(&compartment(1)).unwrap();
+    assert_eq!(shelf.ids(), [compartment(2), compartment(3)]);
+    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().len(), 2);
+    assert_eq!(taken.checkpoint().unwrap().rows, 1);
+}
+
+#[test]
+fn a_common_surname_is_bounded_and_the_right_one_leads() {
+    let dir = tempdir().unwrap();
+    let dob = |n: u32| PartialDate::new(1950 + (n % 50) as u16, 1 + (n % 12) as u8, 1 + (n % 28) as u8);
+    let mut changes: Vec<Change> =
+        (0..1500).map(|n| upsert(1, person(n, 1, "John", "Smith", dob(n), &format!("1/{n}Z")))).collect();
+    let sought = person(5000, 1, "Jonathan", "Smythe", PartialDate::new(1977, 4, 9), "77/1Q");
+    changes.push(upsert(1, sought.clone()));
+    let shelf = shelf(build(&dir.path().join("c"), RecordKind::Person, &changes).unwrap());
+    let plan = PersonPlan { surname: vec!["smith".into()], ..PersonPlan::default() };
+    let all = shelf.persons(&permit(1), &plan).unwrap();
+    assert!(all.more && all.candidates.len() == beatcheck_store::RANKED_MAX);
+    assert!((all.rarity["smith"] - 1500.0 / 1501.0).abs() < 1e-9);
+    for plan in [
+        PersonPlan { any: vec!["jonathan".into(), "smyth".into()], ..PersonPlan::default() },
+        PersonPlan {
+            surname: vec!["smith".into()],
+            dob: Some(DobQuery::Exact(PartialDate::new(1977, 9, 4))),
+            ..PersonPlan::default()
+        },
+        PersonPlan { identifier: Some("771Q".into()), any: vec!["smith".into()], ..PersonPlan::default() },
+    ] {
+        let found = shelf.persons(&permit(1), &plan).unwrap();
+        assert_eq!(found.candidates[0].record.id, sought.id, "{plan:?}");
+    }
+}
