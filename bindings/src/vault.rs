@@ -14,7 +14,6 @@ pub enum KeyUse {
 
 /// What a vault can say when it fails. A foreign exception of any other kind becomes `Failed`; its text is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error, uniffi::Error)]
-#[uniffi(flat_error)]
 pub enum VaultError {
     /// There is no such key.
     #[error("no such key")]

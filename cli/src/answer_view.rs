@@ -117,7 +117,11 @@ fn particulars(s: &mut Screen, hit: &Hit) {
     let fields: Vec<(&str, String)> = hit.details.iter().map(|d| (d.label.as_str(), d.value.clone())).collect();
     s.fields(&fields);
     let flags = hit.flags.join(", ");
-    s.fields(&[("Record", format!("{} version {}", hit.id, hit.version)), ("Source's key", hit.source_key.clone()), ("Flags", flags)]);
+    s.fields(&[
+        ("Record", format!("{} version {}", hit.id, hit.version)),
+        ("Source's key", hit.source_key.clone()),
+        ("Flags", flags),
+    ]);
 }
 
 #[cfg(test)]

@@ -104,7 +104,9 @@ pub(crate) struct HomeArgs {
 
 /// `device enrol`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  beatcheck device enrol --home phone --hub https://127.0.0.1:8443 --code CODE --ca hub/ca.pem")]
+#[command(
+    after_help = "Example:\n  beatcheck device enrol --home phone --hub https://127.0.0.1:8443 --code CODE --ca hub/ca.pem"
+)]
 pub(crate) struct EnrolArgs {
     #[command(flatten)]
     pub(crate) home: HomeArgs,

@@ -125,7 +125,9 @@ fn last_words(args: &HomeArgs, vault: Arc<dyn KeyVault>, context: &Context) -> R
     let sent = Device::send_last_words(&args.home, vault, context.env())?;
     let report = SyncReport { wiped: true, journal_sent: sent, ..SyncReport::default() };
     context.emit(&report, |s| {
-        s.line(&format!("This device was wiped. The last {sent} entries of its account are at the hub; nothing is left here."));
+        s.line(&format!(
+            "This device was wiped. The last {sent} entries of its account are at the hub; nothing is left here."
+        ));
     })?;
     Ok(Exit::Done)
 }

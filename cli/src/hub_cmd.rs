@@ -1,17 +1,15 @@
 //! `beatcheck hub`: what an operator does with a reference hub.
 
+use crate::complain;
 use crate::exit::{Exit, Failure};
 use crate::hub_args::{
-    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalArgs, PolicyCommand, PolicySetArgs, RejectsArgs,
-    ServeArgs,
+    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalArgs, PolicyCommand, PolicySetArgs,
+    RejectsArgs, ServeArgs,
 };
 use crate::hub_view;
 use crate::output::Context;
 use crate::progress::Bar;
-use crate::complain;
-use beatcheck_hub::{
-    Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions,
-};
+use beatcheck_hub::{Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions};
 use serde_json::json;
 
 pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failure> {
@@ -68,7 +66,10 @@ fn init(args: &InitArgs, context: &Context) -> Result<(), Failure> {
     context.emit(&made, |s| {
         s.line(&format!("A new hub is in {}.", dir.display()));
         s.fields(&[("certificate authority", ca.clone()), ("policy (a copy)", policy.clone())]);
-        s.line(&format!("Back up {}: without it nothing that this hub says can be signed.", dir.join("keys").display()));
+        s.line(&format!(
+            "Back up {}: without it nothing that this hub says can be signed.",
+            dir.join("keys").display()
+        ));
     })
 }
 

@@ -110,18 +110,18 @@ pub(crate) fn status(s: &mut Screen, h: &HubStatus) {
     s.table(&headers, &rows);
     s.heading("Devices");
     let rows: Vec<Vec<String>> = h.devices.iter().map(|d| device(d, h.at)).collect();
-    s.table(&["device", "officer", "role", "vault", "state", "last seen", "policy", "entries", "holds", "trouble"], &rows);
+    s.table(
+        &["device", "officer", "role", "vault", "state", "last seen", "policy", "entries", "holds", "trouble"],
+        &rows,
+    );
     if rows.is_empty() {
         s.line("none");
     }
 }
 
 fn device(d: &beatcheck_hub::DeviceStatus, now: Timestamp) -> Vec<String> {
-    let holds: Vec<String> = d
-        .held
-        .iter()
-        .map(|c| format!("{} {}", c.name.as_deref().unwrap_or(&c.compartment), c.digest))
-        .collect();
+    let holds: Vec<String> =
+        d.held.iter().map(|c| format!("{} {}", c.name.as_deref().unwrap_or(&c.compartment), c.digest)).collect();
     let seen = if d.last_seen.is_some() { format!("{} ago", age(d.last_seen, now)) } else { "never".into() };
     vec![
         d.id.clone(),

@@ -114,7 +114,11 @@ impl Screen {
             Style::Dim => "2",
         };
         let text = plain(text);
-        let _ = if self.colour { writeln!(self.text, "\u{1b}[{code}m{text}\u{1b}[0m") } else { writeln!(self.text, "{text}") };
+        let _ = if self.colour {
+            writeln!(self.text, "\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            writeln!(self.text, "{text}")
+        };
     }
 
     /// A heading, after an empty line.
@@ -207,7 +211,10 @@ mod tests {
     #[test]
     fn ages_read_well() {
         let at = |s: i64| age(Some(Timestamp(0)), Timestamp(s * 1000));
-        assert_eq!([at(5), at(600), at(7200), at(200_000), at(-5)], ["5 s", "10 min", "2 h", "2 days", "in the future"]);
+        assert_eq!(
+            [at(5), at(600), at(7200), at(200_000), at(-5)],
+            ["5 s", "10 min", "2 h", "2 days", "in the future"]
+        );
         assert_eq!(age(None, Timestamp(0)), "");
         assert_eq!([bytes(9), bytes(12_345), bytes(12_345_678)], ["9 B", "12.3 kB", "12.3 MB"]);
     }

@@ -66,7 +66,9 @@ impl Bar {
     pub(crate) fn sync(&self, p: SyncProgress) {
         match p {
             SyncProgress::Connecting => self.bar.set_message("connecting"),
-            SyncProgress::Planned { compartment, .. } => self.bar.set_message(format!("planning {}", plain(&compartment))),
+            SyncProgress::Planned { compartment, .. } => {
+                self.bar.set_message(format!("planning {}", plain(&compartment)))
+            }
             SyncProgress::Fetched { bytes, of } => self.set("fetching".into(), bytes, Some(of), true),
             SyncProgress::Applying { compartment, rows, of } => {
                 self.set(format!("applying {}", plain(&compartment)), rows, Some(of), false);
@@ -95,7 +97,5 @@ fn style(shape: Shape) -> ProgressStyle {
         Shape::Rows { known: true } => "{spinner} {msg} [{bar:30}] {human_pos}/{human_len} {per_sec}, {eta} left",
         Shape::Rows { known: false } => "{spinner} {msg} {human_pos} {per_sec}",
     };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
-        .progress_chars("=> ")
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()).progress_chars("=> ")
 }

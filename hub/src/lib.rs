@@ -2,7 +2,7 @@
 //!
 //! * [`ingest`]: a CSV through a mapping file becomes changes with sequence numbers;
 //! * [`publish`]: changes become segments, manifests and a head;
-//! * [`serve`]: axum on rustls, mutual TLS; enrolment, segments, grants, journals.
+//! * [`mod@serve`]: axum on rustls, mutual TLS; enrolment, segments, grants, journals.
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
@@ -33,7 +33,7 @@ pub use keys::Keys;
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use serve::{ServeOptions, Server, serve};
-pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus, PublishedStatus};
+pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
 
 use beatcheck_model::Timestamp;
 use std::path::{Path, PathBuf};

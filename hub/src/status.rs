@@ -53,8 +53,14 @@ pub struct CompartmentStatus {
     pub warnings: bool,
     /// Whether it may go to phones.
     pub offline_allowed: bool,
+    /// Whether it is published.
+    pub published: bool,
+    /// Version of its manifest, 0 if it is not published.
+    pub manifest_version: u64,
+    /// Key epoch in which its segments are written now, 0 if it is not published.
+    pub key_epoch: u32,
     /// The extract's own time.
-    pub as_of: Timestamp,
+    pub as_of: Option<Timestamp>,
     /// When the next extract is due, if the source has an interval.
     pub due_by: Option<Timestamp>,
     /// Whether it is overdue.
@@ -67,27 +73,10 @@ pub struct CompartmentStatus {
     pub unsearchable: u64,
     /// Highest hub sequence taken in.
     pub watermark: u64,
-    /// What is published; none before the first `publish` after it was taken in.
-    pub published: Option<PublishedStatus>,
-    /// Whether something was taken in that is not published.
-    pub unpublished_changes: bool,
-}
-
-/// What the current head names of a compartment.
-#[derive(Clone, Debug, Serialize)]
-pub struct PublishedStatus {
-    /// Version of its manifest.
-    pub manifest_version: u64,
-    /// Key epoch in which its new segments were written.
-    pub key_epoch: u32,
-    /// The time of the extract that it is of.
-    pub as_of: Timestamp,
-    /// Records.
-    pub rows: u64,
-    /// Highest hub sequence contained.
-    pub watermark: u64,
-    /// Digest of the records.
-    pub digest: String,
+    /// Highest hub sequence published; lower than `watermark` while changes wait to be published.
+    pub published_watermark: Option<u64>,
+    /// Digest of the records as published.
+    pub digest: Option<String>,
 }
 
 /// One device.
@@ -161,22 +150,18 @@ impl Hub {
                 kind: c.kind,
                 warnings: c.warnings,
                 offline_allowed: c.offline_allowed,
-                as_of: c.as_of,
+                published: m.is_some(),
+                manifest_version: m.map_or(0, |m| m.manifest_version),
+                key_epoch: c.current_epoch,
+                as_of: Some(c.as_of),
                 due_by: c.due_by,
                 overdue: c.due_by.is_some_and(|due| now > due),
                 last_refused: c.last_refused,
                 rows: c.rows,
                 unsearchable: c.unsearchable,
                 watermark: c.watermark,
-                unpublished_changes: m.is_none_or(|m| m.watermark < c.watermark || m.as_of < c.as_of),
-                published: m.map(|m| PublishedStatus {
-                    manifest_version: m.manifest_version,
-                    key_epoch: m.key_epoch,
-                    as_of: m.as_of,
-                    rows: m.rows,
-                    watermark: m.watermark,
-                    digest: m.digest.to_string(),
-                }),
+                published_watermark: m.map(|m| m.watermark),
+                digest: m.map(|m| m.digest.to_string()),
             });
         }
         let head = self.current_head()?.map(|(h, _)| HeadStatus {

@@ -137,7 +137,7 @@ async fn a_revoked_or_wiped_device_still_hands_in_its_account() {
     let c = device.grant().await.0.compartments.remove(0);
     let manifest = fx.hub.status().unwrap().compartments.remove(0);
     let mut report = batch(&device, genesis(device.id), &[]);
-    let digest = Hash32::from_hex(&manifest.published.as_ref().unwrap().digest).unwrap();
+    let digest = Hash32::from_hex(manifest.digest.as_deref().unwrap()).unwrap();
     let held = |digest| Held { compartment: c.id, manifest_version: 1, watermark: manifest.watermark, digest };
     report.held = vec![held(digest)];
     acked(&device, &report).await;

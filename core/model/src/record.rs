@@ -33,6 +33,8 @@ pub struct Record {
 
 /// Flag of a record whose registration mark was damaged or absent in the extract: kept, never found by its mark.
 pub const FLAG_VRM_UNUSABLE: &str = "vrm_unusable";
+/// Flag of a record whose year of manufacture cannot be read in the extract.
+pub const FLAG_YEAR_UNREADABLE: &str = "year_unreadable";
 /// Flag of a record that describes nobody: test data.
 pub const FLAG_SYNTHETIC: &str = "synthetic";
 

@@ -100,7 +100,7 @@ fn what_another_process_commits_is_found_despite_the_filter() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: regressions(), ..ProptestConfig::default() })]
 
     #[test]
     fn the_filter_hides_no_key(

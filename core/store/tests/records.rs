@@ -128,7 +128,7 @@ fn deltas_equal_fresh(kind: RecordKind, batches: &[Vec<Change>], warm: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: regressions(), ..ProptestConfig::default() })]
 
     #[test]
     fn vehicles_after_deltas_are_those_of_a_fresh_build(b in batches(), warm: bool) {

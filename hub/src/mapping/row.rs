@@ -5,7 +5,7 @@
 use super::lists::{Item, items};
 use super::{AsOf, Column, ConstantMarker, Mapping};
 use beatcheck_model::{
-    Address, Body, Disclosure, Event, FLAG_VRM_UNUSABLE, Identifier, Link, Marker, Name, PartialDate, Person, Record,
+    Address, Body, Disclosure, Event, FLAG_VRM_UNUSABLE, FLAG_YEAR_UNREADABLE, Identifier, Link, Marker, Name, PartialDate, Person, Record,
     RecordId, RecordKind, Status, Timestamp, Vehicle, sex_text,
 };
 use csv::StringRecord;
@@ -76,11 +76,6 @@ impl<'m> RowReader<'m> {
         }
     }
 
-    /// Columns that a row must have.
-    pub(crate) const fn width(&self) -> usize {
-        self.width
-    }
-
     /// The key values of a row, as far as they are there; `None` if not all are.
     pub(crate) fn key<'r>(&self, row: &'r StringRecord) -> Option<Vec<&'r str>> {
         if self.key.is_empty() {
@@ -139,7 +134,8 @@ impl<'m> RowReader<'m> {
         let year = match year.as_str() {
             "" => 0,
             y => y.parse().ok().filter(|y| *y == 0 || (1000..=9999).contains(y)).unwrap_or_else(|| {
-                self.reject(c, "year", "not a year of four digits");
+                // Not worth losing a stolen car for: the row is kept, and says that its year is not to be read.
+                flags.push(FLAG_YEAR_UNREADABLE.into());
                 0
             }),
         };

@@ -131,7 +131,17 @@ pub fn permit(count: u8) -> Permit {
         compartments: (1..=count).map(granted).collect(),
         wipe: false,
     };
-    let request =
-        Request { purpose: "traffic_stop", now: Timestamp(0), contact: Contact { at: Timestamp(0) }, journal_bytes: 0 };
+    let request = Request {
+        purpose: "traffic_stop",
+        now: Timestamp(0),
+        contact: Contact { at: Timestamp(0) },
+        journal_bytes: 0,
+        as_of: &[],
+    };
     decide(&Policy::initial(Timestamp(0)), &grant, request).expect("permitted")
+}
+
+/// Inputs that once failed stay in the repository (`tests/regressions`).
+pub fn regressions() -> Option<Box<dyn proptest::test_runner::FailurePersistence>> {
+    Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
 }

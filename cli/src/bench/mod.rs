@@ -1,0 +1,155 @@
+//! `beatcheck bench`: figures of the whole job, from the commands that an operator and an officer run.
+//!
+//! A bench runs the command's own subcommands as child processes, so that time and memory of each step are its own and
+//! nothing is measured that nobody runs. `docs/benches.md` says what each figure means. A bench is never a test: what
+//! it says depends on the machine, and only `--check` turns a missed goal into an exit code.
+
+mod captures;
+mod checks;
+mod figure;
+mod job;
+mod main_job;
+mod queries;
+mod sizes;
+mod step;
+
+use crate::exit::{Exit, Failure};
+use crate::output::{Context, json, print};
+use crate::progress::Bar;
+use clap::Args;
+use figure::{Figure, median_of_runs};
+use std::path::{Path, PathBuf};
+
+/// `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    beatcheck bench --list\n  \
+    beatcheck bench main --size 10000\n  \
+    beatcheck bench main --runs 3 --json --check\n\n\
+    With --json a line a figure: bench, case, metric, value, unit, better (lower or higher), and where they exist goal, \
+    peer, peer_value and n. docs/benches.md says what each means.")]
+pub(crate) struct BenchArgs {
+    /// Which bench
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "step"])]
+    name: Option<String>,
+    /// Name the benches, with a line each
+    #[arg(long)]
+    list: bool,
+    /// How many records of each kind, where the bench makes them up
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    size: u64,
+    /// Run the whole bench so often; each figure is the median
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Exit 1 when a goal is missed
+    #[arg(long)]
+    check: bool,
+    /// Work here and leave everything; without it in a temporary directory that is removed
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Where the captures are (bench `captures`)
+    #[arg(long, value_name = "DIR", default_value = "../shared/data/nz-police-stolen-vehicles")]
+    data: PathBuf,
+    /// Run the rest of the line as one step, and write its time and memory to this file
+    #[arg(long, value_name = "FILE", hide = true)]
+    step: Option<PathBuf>,
+    /// The line of a step
+    #[arg(last = true, hide = true, requires = "step")]
+    line: Vec<std::ffi::OsString>,
+}
+
+/// What a bench is run with.
+struct Setting<'a> {
+    dir: &'a Path,
+    size: u64,
+    data: &'a Path,
+}
+
+struct Bench {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Setting<'_>) -> Result<Vec<Figure>, Failure>,
+}
+
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "main",
+        about: "the main job on made-up records: ingest, publish, first sync, checks, a delta of 1%; time, memory, bytes",
+        run: main_job::run,
+    },
+    Bench {
+        name: "captures",
+        about: "two real lists of one source: bytes on the wire of first sync and delta beside the lists, compressed",
+        run: captures::run,
+    },
+];
+
+/// What `--list --json` says of a bench.
+#[derive(serde::Serialize)]
+struct Listed {
+    bench: &'static str,
+    about: &'static str,
+}
+
+pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> {
+    if let Some(report) = &args.step {
+        return step::run_here(report, &args.line);
+    }
+    if args.list {
+        let list: Vec<Listed> = BENCHES.iter().map(|b| Listed { bench: b.name, about: b.about }).collect();
+        let rows: Vec<Vec<String>> = list.iter().map(|b| vec![b.bench.to_owned(), b.about.to_owned()]).collect();
+        context.emit(&list, |s| s.table(&["bench", "what it measures"], &rows))?;
+        return Ok(Exit::Done);
+    }
+    let name = args.name.as_deref().unwrap_or_default();
+    let Some(bench) = BENCHES.iter().find(|b| b.name == name) else {
+        return Err(Failure::new("usage", format!("no bench {name:?}: `beatcheck bench --list` names them")));
+    };
+    if !(100..=beatcheck_fixtures::MAX_ROWS).contains(&args.size) {
+        return Err(Failure::new("usage", format!("--size lies between 100 and {}", beatcheck_fixtures::MAX_ROWS)));
+    }
+    let mut runs = Vec::new();
+    for n in 1..=args.runs {
+        runs.push(one_run(bench, args, n)?);
+    }
+    show(bench, &median_of_runs(runs), args, context)
+}
+
+/// One run, in a directory of its own.
+fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failure> {
+    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &args.data });
+    let Some(kept) = &args.dir else {
+        let temporary = tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
+        return setting(temporary.path());
+    };
+    let dir = kept.join(format!("{}-{n}", bench.name));
+    if dir.exists() {
+        return Err(Failure::new("usage", format!("{} is there already", dir.display())));
+    }
+    std::fs::create_dir_all(&dir).map_err(step::io("making a directory"))?;
+    // Steps are processes of their own: a path must mean the same to them.
+    setting(&dir.canonicalize().map_err(step::io("finding the directory"))?)
+}
+
+fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) -> Result<Exit, Failure> {
+    if figures.is_empty() {
+        // The bench has said on stderr what it lacks.
+        return Ok(Exit::Done);
+    }
+    if context.is_json() {
+        let lines: Result<Vec<String>, Failure> = figures.iter().map(|f| Ok(json(&f.named(bench.name))? + "\n")).collect();
+        print(&lines?.concat())?;
+    } else {
+        context.emit(&(), |s| figure::table(s, figures))?;
+    }
+    let missed: Vec<&Figure> = figures.iter().filter(|f| f.missed()).collect();
+    for f in &missed {
+        crate::complain(&format!("goal missed: {} {}: {}", f.case, f.metric, f.against_goal()));
+    }
+    Ok(if args.check && !missed.is_empty() { Exit::Other } else { Exit::Done })
+}
+
+/// Says on stderr, on a terminal, what is being measured.
+fn doing(what: &str) -> Bar {
+    Bar::new(what)
+}

@@ -1,0 +1,134 @@
+//! How long things take at size: `cargo bench -p beatcheck-store -- 1000000`. Prints one line for each figure.
+#![allow(missing_docs)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+use beatcheck_model::{PartialDate, RecordKind};
+use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
+use beatcheck_store::{Checkpoint, Compartment, Journal, Shelf};
+use beatcheck_wire::batch::Change;
+use common::*;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// A name-like word, by number: consonants and vowels in turn.
+fn word(mut n: u32, syllables: u32) -> String {
+    let mut out = String::new();
+    for _ in 0..syllables {
+        out.push(b"bcdfghjklmnprstvw"[(n % 17) as usize] as char);
+        out.push(b"aeiou"[(n / 17 % 5) as usize] as char);
+        n = n / 85 + n.wrapping_mul(7919) % 31;
+    }
+    out
+}
+
+/// Few are common and many rare, roughly as names are.
+fn skewed(n: u32, of: u32) -> u32 {
+    let x = f64::from(n.wrapping_mul(0x9E37_79B1)) / f64::from(u32::MAX);
+    (x.powi(5) * f64::from(of)) as u32
+}
+
+fn a_person(n: u32) -> Change {
+    let dob = PartialDate::new(1940 + (n % 65) as u16, 1 + (n / 65 % 12) as u8, 1 + (n / 780 % 28) as u8);
+    let surname = word(skewed(n, 40_000), 3);
+    let given =
+        format!("{} {}", word(skewed(n.wrapping_mul(31), 5_000), 2), word(skewed(n.wrapping_mul(77), 5_000), 2));
+    upsert(1, person(n, 1, &given, &surname, dob, &format!("{}/{n}A", n % 100)))
+}
+
+fn a_vehicle(n: u32) -> Change {
+    upsert(1, vehicle(n, 1, &format!("{}{:02}{}", word(n % 85, 1), n % 100, n / 100), &format!("WVWZZZ1JZ{n:08}")))
+}
+
+fn timed<T>(what: &str, f: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let out = f();
+    eprintln!("{what}: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
+    out
+}
+
+fn spread(what: &str, times: u32, mut f: impl FnMut(u32)) {
+    let mut all: Vec<f64> = (0..times)
+        .map(|i| {
+            let start = Instant::now();
+            f(i);
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    all.sort_by(f64::total_cmp);
+    let at = |p: usize| all[(all.len() - 1) * p / 100];
+    eprintln!("{what}: p50 {:.0} us, p99 {:.0} us, worst {:.0} us", at(50), at(99), at(100));
+}
+
+/// The checkpoint of a stream, so that it need not stand in memory.
+fn expected(n: u32, make: fn(u32) -> Change) -> Checkpoint {
+    let mut digest = beatcheck_wire::digest::RowDigest::default();
+    for i in 0..n {
+        if let beatcheck_wire::batch::Op::Upsert(r) = make(i).op {
+            digest.add(&beatcheck_wire::digest::canonical(&r).unwrap());
+        }
+    }
+    Checkpoint { watermark: 1, manifest_version: 1, digest: digest.finish(), rows: n.into(), unsearchable: 0 }
+}
+
+fn load(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Change) -> Compartment {
+    let expect = timed("digest alone", || expected(n, make));
+    let path = dir.join(kind.as_str());
+    let out = timed(&format!("build {n} of {}", kind.as_str()), || {
+        Compartment::build(&path, &key(1), kind, &mut (0..n).map(|i| Ok(make(i))), &expect, &mut |_| ()).unwrap()
+    });
+    eprintln!("  {:.0} B a row", path.metadata().unwrap().len() as f64 / f64::from(n));
+    out
+}
+
+fn main() {
+    let n = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(50_000);
+    let dir = tempfile::tempdir().unwrap();
+    let shelf = Shelf::new();
+    shelf.put(compartment(1), Arc::new(load(dir.path(), RecordKind::Vehicle, n, a_vehicle)));
+    let ask = |n: u32| {
+        let beatcheck_wire::batch::Op::Upsert(r) = a_vehicle(n).op else { unreachable!() };
+        let beatcheck_model::Body::Vehicle(v) = r.body else { unreachable!() };
+        let vrm = v.vrm.unwrap();
+        VehiclePlan { vrm_folded: Some(fold_vrm(&vrm)), vrm: Some(vrm), ..VehiclePlan::default() }
+    };
+    let look = |i: u32| {
+        assert!(!shelf.vehicles(&permit(99), &ask(i.wrapping_mul(7919) % n)).unwrap().is_empty());
+    };
+    spread("vehicle, one file", 20_000, look);
+    for c in 2..=16 {
+        let changes: Vec<Change> = (0..2000).map(|i| upsert(1, vehicle(i, 1, &format!("Q{c}Q{i}"), ""))).collect();
+        let built = build(&dir.path().join(format!("other{c}")), RecordKind::Vehicle, &changes).unwrap();
+        shelf.put(compartment(c), Arc::new(built));
+    }
+    spread("vehicle, 16 files, no filter", 5_000, look);
+    timed("warm", || shelf.warm().unwrap());
+    spread("vehicle, 16 files, filter", 5_000, look);
+
+    let journal = Journal::open(&dir.path().join("j"), &key(2), compartment(50)).unwrap();
+    spread("journal append", 200, |_| {
+        journal.append(1, &mut |_, _| Ok((vec![7; 700], None))).unwrap();
+    });
+
+    let persons = load(dir.path(), RecordKind::Person, n, a_person);
+    let path = persons.path().to_owned();
+    drop(persons);
+    let persons = timed("open", || Compartment::open(&path, &key(1), RecordKind::Person).unwrap());
+    let shelf = Shelf::new();
+    shelf.put(compartment(1), Arc::new(persons));
+    timed("warm", || shelf.warm().unwrap());
+    let plan = |i: u32, dob: bool| {
+        let beatcheck_wire::batch::Op::Upsert(r) = a_person(i.wrapping_mul(7919) % n).op else { unreachable!() };
+        let beatcheck_model::Body::Person(p) = r.body else { unreachable!() };
+        let mut tokens = beatcheck_search::index_tokens(&p);
+        tokens.truncate(2);
+        PersonPlan { any: tokens, dob: dob.then(|| DobQuery::Exact(p.dobs[0])), ..PersonPlan::default() }
+    };
+    spread("person by name and date of birth", 200, |i| {
+        assert!(!shelf.persons(&permit(99), &plan(i, true)).unwrap().candidates.is_empty());
+    });
+    spread("person by name", 200, |i| {
+        assert!(!shelf.persons(&permit(99), &plan(i, false)).unwrap().candidates.is_empty());
+    });
+}

@@ -1,0 +1,7 @@
+//! Ingest and publish through the hub's public surface: what an extract does, and what it may never do.
+
+mod captures;
+mod published;
+mod rules;
+mod sources;
+mod support;
