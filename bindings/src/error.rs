@@ -59,7 +59,9 @@ impl From<ClientError> for ApiError {
     fn from(e: ClientError) -> Self {
         let (code, text) = (e.code().to_owned(), e.to_string());
         match e {
-            ClientError::NotEnrolled { .. } | ClientError::Wiped | ClientError::Keyring => Self::NotEnrolled { code, text },
+            ClientError::NotEnrolled { .. } | ClientError::Wiped | ClientError::Keyring => {
+                Self::NotEnrolled { code, text }
+            }
             ClientError::Pin | ClientError::Vault(beatcheck_client::VaultError::Locked) => Self::Locked { code, text },
             ClientError::Sync(_) | ClientError::Tls(_) | ClientError::SyncRunning => Self::Hub { code, text },
             ClientError::Account(_) => Self::NotAccounted { code, text },

@@ -11,7 +11,9 @@ mod error;
 mod shapes;
 mod vault;
 
-pub use beatcheck_client::{CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncReport, WipeReport};
+pub use beatcheck_client::{
+    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncReport, WipeReport,
+};
 pub use beatcheck_model::{
     Answer, AnswerError, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
     Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,

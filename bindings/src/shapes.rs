@@ -4,7 +4,8 @@
 
 use crate::SyncEvent;
 use beatcheck_client::{
-    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncProgress, SyncReport, WipeReport,
+    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncProgress, SyncReport,
+    WipeReport,
 };
 use beatcheck_model::{
     Answer, AnswerError, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,

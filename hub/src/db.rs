@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// In order; a database knows how many it has had (`user_version`). Never edit one that has landed: add one.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001_records.sql"), include_str!("../migrations/002_devices.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/001_records.sql"), include_str!("../migrations/002_devices.sql")];
 
 /// Opens the database with its raw key.
 pub(crate) fn connect(path: &Path, key: &[u8; 32]) -> Result<Connection, HubError> {

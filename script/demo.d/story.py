@@ -164,6 +164,7 @@ class Story:
         self.alone.append((answer["took_us"], answer["account_us"]))
         hold(answer["coverage"] and all(c["as_of"] for c in answer["coverage"]), "an answer says how old its sources are")
         hold(answer["outcome"] == "no_trace" or answer["confirm"], "a hit says what to do before acting")
+        # tidy: allow(never-clear) this is the check that nobody is told so
         hold("clear" not in answer["text"].lower().replace("'clear'", ""), "no answer says that somebody is clear")
         return answer
 

@@ -17,7 +17,8 @@ const DANGER: [&str; 9] = ["FI", "XP", "WE", "VI", "ES", "CO", "SH", "SU", "MN"]
 /// Confirm before acting (rule 4; NCIC's hit confirmation: 10 minutes urgent, 1 hour routine).
 const CONFIRM_HIT: &str = "Confirm with control that the record is still live and is this vehicle or person before you act: within 10 minutes if urgent, else within 1 hour. A hit alone is not grounds for arrest.";
 const CONFIRM_POSSIBLE: &str = "Possible match only: compare the particulars (make and colour, or name, date of birth and address), then confirm with control before you act.";
-const CONFIRM_NONE: &str = "No trace is not 'clear': check again when signal returns, and ask control where it matters.";
+const CONFIRM_NONE: &str =
+    "No trace is not 'clear': check again when signal returns, and ask control where it matters.";
 const CONFIRM_CANNOT: &str = "Nothing could be searched: ask control by radio.";
 
 /// The word of a coverage state.
@@ -88,7 +89,10 @@ fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: Partia
 
 /// Hits among vehicle candidates.
 pub(crate) fn vehicle_hits(
-    plan: &VehiclePlan, candidates: &[Candidate], covered: &[Covered], today: PartialDate,
+    plan: &VehiclePlan,
+    candidates: &[Candidate],
+    covered: &[Covered],
+    today: PartialDate,
 ) -> Vec<Hit> {
     let judge = |c: &Candidate| match &c.record.body {
         Body::Vehicle(v) => beatcheck_search::score_vehicle(plan, v),
@@ -103,7 +107,10 @@ pub(crate) fn vehicle_hits(
 
 /// Hits among person candidates.
 pub(crate) fn person_hits(
-    plan: &PersonPlan, found: &PersonCandidates, covered: &[Covered], today: PartialDate,
+    plan: &PersonPlan,
+    found: &PersonCandidates,
+    covered: &[Covered],
+    today: PartialDate,
 ) -> Vec<Hit> {
     // A token that no vocabulary was asked for is as rare as can be told.
     let rarity = |token: &str| found.rarity.get(token).copied().unwrap_or(1e-6);
@@ -182,7 +189,10 @@ fn person_details(p: &Person) -> Vec<Detail> {
     }
     put("Height", p.height_band.clone());
     for a in &p.addresses {
-        put("Address", join(&[&a.text, &a.postcode, &if a.kind.is_empty() { String::new() } else { format!("({})", a.kind) }]));
+        put(
+            "Address",
+            join(&[&a.text, &a.postcode, &if a.kind.is_empty() { String::new() } else { format!("({})", a.kind) }]),
+        );
     }
     for i in &p.identifiers {
         put(&capital(&i.kind), i.value.clone());
@@ -345,7 +355,9 @@ fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {
     }
     let when = h.as_of.map(|w| format!(", {}", age(w, now))).unwrap_or_default();
     let _ = writeln!(t, ". Source {}{when}.", h.source);
-    for d in h.details.iter().filter(|d| matches!(d.label.as_str(), "Wanted" | "Missing" | "Bail" | "Curfew" | "Disqualified" | "Court order")) {
+    for d in h.details.iter().filter(|d| {
+        matches!(d.label.as_str(), "Wanted" | "Missing" | "Bail" | "Curfew" | "Disqualified" | "Court order")
+    }) {
         let _ = writeln!(t, "{}: {}.", d.label, d.value);
     }
 }

@@ -3,12 +3,12 @@
 //! The order is fixed: policy decides, the store is read under the permit, the answer is drafted, the account is made
 //! durable, and only then does the answer leave. Refused and empty checks take the same way.
 
+use crate::ClientError;
 use crate::account::{self, Line};
 use crate::answer::{self, Draft};
 use crate::cover::{self, Covered};
 use crate::device::{Device, Refusal, View};
 use crate::env::Stopwatch;
-use crate::ClientError;
 use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
 use beatcheck_model::{Answer, AnswerError, Hit, Outcome, PersonQuery, Query, RecordKind, Timestamp, VehicleQuery};
 use beatcheck_policy::Permit;
@@ -175,7 +175,11 @@ impl Device {
 
     /// Searches under a permit: no account is written here; the callers are a check, and the watch for late hits.
     pub(crate) fn search(
-        &self, permit: &Permit, covered: &[Covered], query: &Query, now: Timestamp,
+        &self,
+        permit: &Permit,
+        covered: &[Covered],
+        query: &Query,
+        now: Timestamp,
     ) -> Result<Found, SearchError> {
         let today = now.date();
         let mut hits = match query {
@@ -248,9 +252,7 @@ pub(crate) fn shown(hits: &[Hit], ids: &BTreeMap<String, String>) -> Vec<Shown> 
         .collect()
 }
 
-fn entry(
-    answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTreeMap<String, String>,
-) -> EntryKind {
+fn entry(answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTreeMap<String, String>) -> EntryKind {
     let asked = match &request.question {
         Question::Query(q) => Asked::Query(q.clone()),
         Question::Unreadable { text, .. } => {

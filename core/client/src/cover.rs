@@ -30,7 +30,11 @@ fn is_stale(view: &View, meta: &HeldMeta, now: Timestamp) -> bool {
 
 /// The coverage of a check of `kind`; `permit` is absent where none was given, then everything is withheld.
 pub(crate) fn of(
-    view: &View, permit: Option<&Permit>, loaded: &[CompartmentId], kind: RecordKind, now: Timestamp,
+    view: &View,
+    permit: Option<&Permit>,
+    loaded: &[CompartmentId],
+    kind: RecordKind,
+    now: Timestamp,
 ) -> Vec<Covered> {
     let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| c.kind == kind);
     granted

@@ -93,14 +93,14 @@ impl Device {
     ///
     /// # Errors
     /// [`ClientError::NotEnrolled`], [`ClientError::Wiped`], [`ClientError::Pin`], or what the vault or store says.
-    pub fn open(
-        home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>,
-    ) -> Result<Self, ClientError> {
+    pub fn open(home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>) -> Result<Self, ClientError> {
         beatcheck_store::assert_sqlite_version()?;
         let mut tries = 0;
         loop {
             match Self::open_once(home, Arc::clone(&vault), env.clone(), pin) {
-                Err(ClientError::Vault(_) | ClientError::Keyring) if tries < OPEN_TRIES && Home::new(home).keyring().exists() => {
+                Err(ClientError::Vault(_) | ClientError::Keyring)
+                    if tries < OPEN_TRIES && Home::new(home).keyring().exists() =>
+                {
                     tries += 1;
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
@@ -228,8 +228,7 @@ impl Device {
         let (Some(policy), Some(grant)) = (&view.policy, &view.grant) else { return Err(Refusal::NothingYet) };
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
-        let request =
-            Request { purpose, now, contact: Contact { at: view.contact }, journal_bytes, as_of: &as_of };
+        let request = Request { purpose, now, contact: Contact { at: view.contact }, journal_bytes, as_of: &as_of };
         beatcheck_policy::decide(policy, grant, request).map_err(Refusal::Denied)
     }
 }

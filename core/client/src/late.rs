@@ -1,12 +1,12 @@
 //! The late hit (rule 11): after a sync, the questions of the last hours are asked again, and who was told otherwise
 //! is told.
 
+use crate::ClientError;
 use crate::account::Line;
 use crate::check::{Found, ToldAnswer, ToldQuestion, shown};
 use crate::cover;
 use crate::device::{Device, View};
 use crate::status::LateHit;
-use crate::ClientError;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::{Grade, Hit, RecordKind, Timestamp};
 use beatcheck_store::{LateHitRow, Told};
@@ -61,7 +61,12 @@ impl Device {
     }
 
     fn compare(
-        &self, view: &View, seq: u64, told: &Told, now: Timestamp, ids: &BTreeMap<String, String>,
+        &self,
+        view: &View,
+        seq: u64,
+        told: &Told,
+        now: Timestamp,
+        ids: &BTreeMap<String, String>,
     ) -> Option<Late> {
         let question: ToldQuestion = serde_json::from_str(&told.query_json).ok()?;
         let before: ToldAnswer = serde_json::from_str(&told.told_json).ok()?;
@@ -77,13 +82,18 @@ impl Device {
         let corrected: Vec<&Hit> = hits.iter().filter(|h| was(h).is_some_and(|(_, _, v)| *v != h.version)).collect();
         let searched: Vec<String> = covered.iter().filter(|c| c.searched()).map(|c| c.id.to_string()).collect();
         let withdrawn = before.shown.iter().filter(|(compartment, id, _)| {
-            searched.contains(compartment) && !hits.iter().any(|h| h.id == *id) && self.is_gone(&permit, compartment, id)
+            searched.contains(compartment)
+                && !hits.iter().any(|h| h.id == *id)
+                && self.is_gone(&permit, compartment, id)
         });
         let withdrawn = withdrawn.count();
         let (change, what) = if let Some(h) = appeared.first() {
             ("appeared", format!("a record has appeared: {} {}", h.vrm.as_deref().unwrap_or_default(), h.title))
         } else if let Some(h) = corrected.first() {
-            ("corrected", format!("a record you were shown was corrected: {} {}", h.vrm.as_deref().unwrap_or_default(), h.title))
+            (
+                "corrected",
+                format!("a record you were shown was corrected: {} {}", h.vrm.as_deref().unwrap_or_default(), h.title),
+            )
         } else if withdrawn > 0 {
             ("withdrawn", "a record you were shown was withdrawn by its source".to_owned())
         } else {

@@ -1,8 +1,8 @@
 //! What a device says of itself. The JSON of these shapes is in `docs/cli.md`.
 
+use crate::ClientError;
 use crate::cover;
 use crate::device::{Device, View};
-use crate::ClientError;
 use beatcheck_model::{CoverageState, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
 

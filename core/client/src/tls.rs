@@ -1,12 +1,12 @@
 //! TLS with keys that stay in the vault: the certificate request and the handshake are signed there.
 
+use crate::ClientError;
 use crate::keyring::TLS_LABEL;
 use crate::vault::KeyVault;
-use crate::ClientError;
 use rcgen::{CertificateParams, DistinguishedName, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::sign::{CertifiedKey, Signer, SigningKey};
 use rustls::{ClientConfig, RootCertStore, SignatureScheme};
 use std::sync::Arc;
@@ -92,7 +92,9 @@ pub(crate) fn read_ca(pem: &str) -> Result<CertificateDer<'static>, ClientError>
 
 /// TLS 1.3 to a hub whose certificate `ca` signed; with the device's certificate, if it has one.
 pub(crate) fn config(
-    ca: &CertificateDer<'static>, certificates: &[Vec<u8>], vault: &Arc<dyn KeyVault>,
+    ca: &CertificateDer<'static>,
+    certificates: &[Vec<u8>],
+    vault: &Arc<dyn KeyVault>,
 ) -> Result<ClientConfig, ClientError> {
     let tls = |e: rustls::Error| ClientError::Tls(e.to_string());
     let mut roots = RootCertStore::empty();

@@ -149,7 +149,11 @@ impl Transport {
 
     /// Sends a request; the answer's head has come when this returns, its body has not.
     pub(crate) async fn send(
-        &self, method: Method, path: &str, headers: &[(&str, String)], body: Vec<u8>,
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+        body: Vec<u8>,
     ) -> Result<Response<Incoming>, LinkFault> {
         let mut sender = self.sender().await?;
         let uri = format!("https://{}:{}{path}", self.authority(), self.port);
@@ -157,8 +161,7 @@ impl Transport {
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        let request =
-            request.body(Full::new(Bytes::from(body))).map_err(|e| LinkFault::broken("request", e))?;
+        let request = request.body(Full::new(Bytes::from(body))).map_err(|e| LinkFault::broken("request", e))?;
         self.meter.requests.fetch_add(1, Ordering::Relaxed);
         let response = timeout(SILENCE, sender.send_request(request)).await;
         let response = match response {

@@ -1,8 +1,10 @@
 //! How long things take at size: `cargo bench -p beatcheck-store -- 1000000`. Prints one line for each figure.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+
+#![allow(clippy::unwrap_used)]
 
 use beatcheck_model::{PartialDate, RecordKind};
 use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};

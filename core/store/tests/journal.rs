@@ -1,5 +1,7 @@
 //! The account: a chain without gaps, through reopening, several writers and a full disk.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use beatcheck_store::{Journal, RESERVE_BYTES, StoreError};

@@ -26,13 +26,8 @@ pub(super) struct Difference {
 }
 
 fn held_row(r: &Row<'_>) -> rusqlite::Result<([u8; 16], Held)> {
-    let held = Held {
-        occurrence: r.get(1)?,
-        content: r.get(2)?,
-        version: r.get(3)?,
-        seq: r.get(4)?,
-        unsearchable: r.get(5)?,
-    };
+    let held =
+        Held { occurrence: r.get(1)?, content: r.get(2)?, version: r.get(3)?, seq: r.get(4)?, unsearchable: r.get(5)? };
     Ok((r.get(0)?, held))
 }
 
@@ -231,7 +226,16 @@ impl Target {
             "INSERT INTO record_version (seq, compartment, record_id, version, previous, extract, at, row)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
-        .execute(params![self.seq, self.compartment, id.0, version, previous, self.extract, self.at.0, row])?;
+        .execute(params![
+            self.seq,
+            self.compartment,
+            id.0,
+            version,
+            previous,
+            self.extract,
+            self.at.0,
+            row
+        ])?;
         Ok(())
     }
 

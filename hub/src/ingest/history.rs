@@ -64,8 +64,7 @@ impl Hub {
         let mut seq = latest.unwrap_or(0);
         let mut step = conn.prepare("SELECT previous, row FROM record_version WHERE seq = ?1")?;
         while seq != 0 {
-            let (previous, row): (u64, Option<Vec<u8>>) =
-                step.query_row([seq], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            let (previous, row): (u64, Option<Vec<u8>>) = step.query_row([seq], |r| Ok((r.get(0)?, r.get(1)?)))?;
             if seq <= watermark {
                 return Ok(row.map(|row| digest::from_canonical(&row)).transpose()?);
             }

@@ -113,11 +113,7 @@ impl Hub {
     /// [`HubError::Mapping`]; [`HubError::Extract`] if the extract as a whole is refused, in which case nothing is
     /// changed but that the source counts as stale; [`HubError::Refused`] if it is offered wrongly (a time that goes
     /// backwards, a mapping that moves the source elsewhere), in which case nothing is changed at all.
-    pub fn ingest(
-        &self,
-        o: &IngestOptions<'_>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<IngestReport, HubError> {
+    pub fn ingest(&self, o: &IngestOptions<'_>, progress: &mut dyn FnMut(Progress)) -> Result<IngestReport, HubError> {
         let mapping = Mapping::load(o.mapping)?;
         if let Some(t) = o.as_of.filter(|t| *t > self.now().plus_secs(AHEAD_S)) {
             return Err(HubError::Refused(format!("--as-of {t} lies in the future: no extract can be from then")));
@@ -334,7 +330,8 @@ fn open_compartment(conn: &Connection, mapping: &Mapping, now: Timestamp, as_of:
     let s = &mapping.source;
     check_identity(conn, mapping)?;
     let seq = conn.query_row("SELECT last FROM sequence", [], |r| r.get(0))?;
-    let mut find = conn.prepare("SELECT n, as_of, rows, unsearchable, watermark, digest FROM compartment WHERE source = ?1")?;
+    let mut find =
+        conn.prepare("SELECT n, as_of, rows, unsearchable, watermark, digest FROM compartment WHERE source = ?1")?;
     let read = |r: &rusqlite::Row<'_>| {
         let target = Target {
             compartment: r.get(0)?,

@@ -82,12 +82,18 @@ struct Tap {
     file: File,
     hasher: Rc<std::cell::RefCell<blake3::Hasher>>,
     bytes: Rc<Cell<u64>>,
+    /// Whether the first line ends in CR LF; `None` until one has ended.
+    crlf: Rc<Cell<Option<bool>>>,
 }
 
 impl Read for Tap {
     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let n = self.file.read(buf)?;
         self.hasher.borrow_mut().update(&buf[..n]);
+        if self.crlf.get().is_none() {
+            let end = buf[..n].iter().position(|b| *b == b'\n');
+            self.crlf.set(end.map(|i| i > 0 && buf[i - 1] == b'\r'));
+        }
         self.bytes.set(self.bytes.get() + n as u64);
         Ok(n)
     }
@@ -117,7 +123,8 @@ pub(super) fn read(
     let file = File::open(extract).map_err(|e| bad(e.to_string()))?;
     let total = file.metadata().ok().map(|m| m.len());
     let (hasher, bytes) = (Rc::new(std::cell::RefCell::new(blake3::Hasher::new())), Rc::new(Cell::new(0)));
-    let tap = Tap { file, hasher: Rc::clone(&hasher), bytes: Rc::clone(&bytes) };
+    let crlf = Rc::new(Cell::new(None));
+    let tap = Tap { file, hasher: Rc::clone(&hasher), bytes: Rc::clone(&bytes), crlf: Rc::clone(&crlf) };
     let mut csv = csv::ReaderBuilder::new().has_headers(false).flexible(true).buffer_capacity(1 << 16).from_reader(tap);
     let mut raw = ByteRecord::new();
     let mut next = |raw: &mut ByteRecord| csv.read_byte_record(raw).map_err(|e| bad(format!("cannot be read: {e}")));
@@ -133,7 +140,8 @@ pub(super) fn read(
     let mut finder = AsOfFinder::new(mapping, now);
     conn.execute_batch("BEGIN")?;
     while next(&mut raw)? {
-        let line = raw.position().map_or(0, csv::Position::line);
+        // The reader stops between CR and LF, so that the line that it names for the next row is the one before.
+        let line = raw.position().map_or(0, csv::Position::line) + u64::from(crlf.get() == Some(true));
         if raw.as_slice().len() > MAX_ROW_BYTES {
             return Err(bad(format!("line {line}: a row longer than {MAX_ROW_BYTES} bytes; is a quote not closed?")));
         }
@@ -225,12 +233,7 @@ impl Sink<'_> {
     }
 
     /// A damaged row whose key can be read keeps the record of that key from being deleted.
-    fn refer_damaged(
-        &mut self,
-        mapping: &Mapping,
-        reader: &RowReader<'_>,
-        row: &StringRecord,
-    ) -> Result<(), HubError> {
+    fn refer_damaged(&mut self, mapping: &Mapping, reader: &RowReader<'_>, row: &StringRecord) -> Result<(), HubError> {
         match reader.key(row) {
             Some(key) => self.refer(record_id(mapping, &key, 0), None),
             None => {
@@ -262,8 +265,7 @@ impl Sink<'_> {
 
     fn flush(&mut self) -> Result<(), HubError> {
         self.refs.sort_unstable();
-        let mut insert =
-            self.conn.prepare_cached("INSERT INTO stage.ref (base, n, content) VALUES (?1, ?2, ?3)")?;
+        let mut insert = self.conn.prepare_cached("INSERT INTO stage.ref (base, n, content) VALUES (?1, ?2, ?3)")?;
         for (base, n, content) in self.refs.drain(..) {
             insert.execute(params![base, n, content])?;
         }

@@ -83,8 +83,22 @@ impl<'de> Deserialize<'de> for Field {
 const COMMON: [&str; 6] = ["created", "updated", "review", "expires", "markers", "links"];
 const VEHICLE: [&str; 8] = ["vrm", "vin", "make", "model", "colour", "body_type", "year", "area"];
 const PERSON: [&str; 16] = [
-    "given", "surname", "dob", "sex", "ethnic_appearance", "ethnicity_self", "height_band", "summary", "photo_ref",
-    "address", "postcode", "aliases", "addresses", "identifiers", "statuses", "events",
+    "given",
+    "surname",
+    "dob",
+    "sex",
+    "ethnic_appearance",
+    "ethnicity_self",
+    "height_band",
+    "summary",
+    "photo_ref",
+    "address",
+    "postcode",
+    "aliases",
+    "addresses",
+    "identifiers",
+    "statuses",
+    "events",
 ];
 
 /// The fields that a record of this kind has.

@@ -182,8 +182,7 @@ impl Mapping {
             let line = text.as_bytes()[..span.start.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1;
             format!("line {line}: {reason}")
         };
-        let file: File =
-            toml::from_str(text).map_err(|e| at(e.span().unwrap_or_default(), e.message().trim()))?;
+        let file: File = toml::from_str(text).map_err(|e| at(e.span().unwrap_or_default(), e.message().trim()))?;
         if *file.format.get_ref() != FORMAT {
             let found = file.format.get_ref();
             return Err(at(file.format.span(), &format!("format {found} is not known: this build reads {FORMAT}")));
@@ -200,7 +199,10 @@ impl Mapping {
                 return Err(at(source_span, "map `vrm` or `vin`: without one no vehicle can be found"));
             }
             RecordKind::Person if !any(&["surname", "given", "identifiers"]) => {
-                return Err(at(source_span, "map `surname`, `given` or `identifiers`: without one no person can be found"));
+                return Err(at(
+                    source_span,
+                    "map `surname`, `given` or `identifiers`: without one no person can be found",
+                ));
             }
             _ => {}
         }
@@ -211,7 +213,8 @@ impl Mapping {
         let dates = if formats.is_empty() {
             DateFormats::default()
         } else {
-            DateFormats::new(formats.iter().map(|f| f.get_ref().as_str())).map_err(|(i, e)| at(formats[i].span(), &e))?
+            DateFormats::new(formats.iter().map(|f| f.get_ref().as_str()))
+                .map_err(|(i, e)| at(formats[i].span(), &e))?
         };
         Ok(Self {
             source,

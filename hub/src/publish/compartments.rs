@@ -148,7 +148,8 @@ impl Hub {
             "SELECT k.epoch, k.key FROM compartment_key k JOIN compartment c ON c.n = k.compartment
              WHERE c.id = ?1 ORDER BY k.epoch",
         )?;
-        let keys = stmt.query_map([id.0], |r| Ok(CompartmentKey { compartment: *id, epoch: r.get(0)?, key: r.get(1)? }))?;
+        let keys =
+            stmt.query_map([id.0], |r| Ok(CompartmentKey { compartment: *id, epoch: r.get(0)?, key: r.get(1)? }))?;
         Ok(keys.collect::<Result<_, _>>()?)
     }
 
@@ -208,8 +209,10 @@ impl Hub {
 
 /// One key of a compartment.
 pub(super) fn key(conn: &Connection, n: i64, epoch: u32) -> Result<zeroize::Zeroizing<[u8; 32]>, HubError> {
-    conn.query_row("SELECT key FROM compartment_key WHERE compartment = ?1 AND epoch = ?2", params![n, epoch], |r| r.get(0))
-        .optional()?
-        .map(zeroize::Zeroizing::new)
-        .ok_or_else(|| HubError::Refused("a compartment has no key: publish again".into()))
+    conn.query_row("SELECT key FROM compartment_key WHERE compartment = ?1 AND epoch = ?2", params![n, epoch], |r| {
+        r.get(0)
+    })
+    .optional()?
+    .map(zeroize::Zeroizing::new)
+    .ok_or_else(|| HubError::Refused("a compartment has no key: publish again".into()))
 }

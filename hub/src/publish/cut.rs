@@ -109,7 +109,8 @@ impl Cutter<'_> {
 
     /// Whether the record whose versions lead back from `seq` existed at `watermark`.
     fn was_there(&self, mut seq: u64, watermark: u64) -> Result<bool, HubError> {
-        let mut step = self.conn.prepare_cached("SELECT previous, row IS NOT NULL FROM record_version WHERE seq = ?1")?;
+        let mut step =
+            self.conn.prepare_cached("SELECT previous, row IS NOT NULL FROM record_version WHERE seq = ?1")?;
         while seq != 0 {
             let (previous, there): (u64, bool) = step.query_row([seq], |r| Ok((r.get(0)?, r.get(1)?)))?;
             if seq <= watermark {
@@ -162,10 +163,12 @@ impl<'a> Sealer<'a> {
 
     fn seal(&mut self, last: bool) -> Result<(), HubError> {
         let mut failed = None;
-        let mut salt = || keys::random().unwrap_or_else(|e| {
-            failed = Some(e);
-            [0; 16]
-        });
+        let mut salt = || {
+            keys::random().unwrap_or_else(|e| {
+                failed = Some(e);
+                [0; 16]
+            })
+        };
         let mut sealed = segment::seal(self.cutter.kind, &self.changes, &self.key, &mut salt)?;
         if let Some(e) = failed {
             return Err(e);

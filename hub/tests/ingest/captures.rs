@@ -15,7 +15,7 @@ fn extracts() -> ([PathBuf; 2], bool) {
     if files.iter().all(|f| f.exists()) {
         return (files, true);
     }
-    println!("\n*** THE REAL CAPTURES ARE NOT AT {}: using fixtures/small instead ***\n", real.display());
+    eprintln!("\n*** THE REAL CAPTURES ARE NOT AT {}: using fixtures/small instead ***\n", real.display());
     let small = root().join("fixtures/small");
     ([small.join("hot-list-a.csv"), small.join("hot-list-b.csv")], false)
 }

@@ -121,8 +121,7 @@ links = "links"
 updated = "updated"
 "#,
     );
-    let header =
-        "id,given,surname,dob,sex,address,postcode,aliases,pnc,ids,markers,statuses,events,links,updated\n";
+    let header = "id,given,surname,dob,sex,address,postcode,aliases,pnc,ids,markers,statuses,events,links,updated\n";
     let row = "7,Ann,O'Hara,1984-02-30,F,\"1 High St, Leeds\",LS1,Hara|Annie;Smith,2004/1X,cro|1/2,\
                FI|Firearms|Stand off|silent|2020-01;VI|Violent,wanted|Court||,arrest|2019|Theft|,keeper|V1|AB1,2024-05-25\n";
     let r = desk.offer(format!("{header}{row}").as_bytes(), None, false).unwrap();

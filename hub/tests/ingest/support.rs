@@ -127,7 +127,9 @@ impl Device {
                 changes += 1;
                 match change.op {
                     Op::Upsert(r) => drop(self.0.insert(r.id, *r)),
-                    Op::Delete { id, .. } => assert!(self.0.remove(&id).is_some(), "a tombstone for what was never sent"),
+                    Op::Delete { id, .. } => {
+                        assert!(self.0.remove(&id).is_some(), "a tombstone for what was never sent")
+                    }
                 }
             }
         }

@@ -75,7 +75,11 @@ impl Run<'_> {
     }
 
     fn try_apply(
-        &self, m: &Manifest, hash: Hash32, route: &Route, damaged: &Cell<Option<Hash32>>,
+        &self,
+        m: &Manifest,
+        hash: Hash32,
+        route: &Route,
+        damaged: &Cell<Option<Hash32>>,
     ) -> Result<CompartmentChange, ClientError> {
         let device = self.device;
         let name = self.name(&m.compartment);
@@ -149,9 +153,7 @@ impl Run<'_> {
     }
 
     /// A new generation: a file of its own with a key of its own, built beside the old one, then swapped in.
-    fn build(
-        &self, m: &Manifest, name: &str, rows: &mut Rows<'_, '_>, expect: &Checkpoint,
-    ) -> Result<(), ClientError> {
+    fn build(&self, m: &Manifest, name: &str, rows: &mut Rows<'_, '_>, expect: &Checkpoint) -> Result<(), ClientError> {
         let device = self.device;
         let (file, file_key): ([u8; 16], [u8; 32]) = (device.env.random()?, device.env.random()?);
         let of = m.rows;

@@ -79,7 +79,9 @@ async fn upload(transport: &Transport, device: &Device, batch: &JournalBatch) ->
 
 /// Signs a batch and sends it.
 pub(super) async fn send(
-    transport: &Transport, vault: &dyn crate::KeyVault, batch: &JournalBatch,
+    transport: &Transport,
+    vault: &dyn crate::KeyVault,
+    batch: &JournalBatch,
 ) -> Result<JournalAck, LinkFault> {
     let broken = |e: String| LinkFault::Broken(e);
     let bytes = encode(batch).map_err(|e| broken(e.to_string()))?;

@@ -62,8 +62,8 @@ impl Device {
     /// which it can be tried again.
     pub fn send_last_words(home: &Path, vault: Arc<dyn KeyVault>, env: Env) -> Result<u64, ClientError> {
         let home = Home::new(home);
-        let bytes = std::fs::read(home.last_words())
-            .map_err(|_| ClientError::NotEnrolled { home: home.path().into() })?;
+        let bytes =
+            std::fs::read(home.last_words()).map_err(|_| ClientError::NotEnrolled { home: home.path().into() })?;
         let mut words: LastWords = decode(&bytes)?;
         let ca = CertificateDer::from(words.ca.clone());
         let transport = Transport::new(&words.hub, tls::config(&ca, &words.certificates, &vault)?)?;
@@ -75,7 +75,8 @@ impl Device {
                 bytes += e.sealed.len() + 64;
                 bytes < MAX_BATCH_BYTES * 3 / 4
             };
-            let now: Vec<SealedEntry> = words.entries.iter().take(MAX_BATCH_ENTRIES).take_while(fits).cloned().collect();
+            let now: Vec<SealedEntry> =
+                words.entries.iter().take(MAX_BATCH_ENTRIES).take_while(fits).cloned().collect();
             let Some(last) = now.last().map(|e| (e.seq, e.hash)) else { break };
             let batch = JournalBatch {
                 version: 1,

@@ -212,7 +212,9 @@ impl Run<'_> {
         Ok(match what {
             Do::Contact => {
                 let now = self.device.now();
-                self.device.state.put_all(&[(doc::CONTACT, Some(&encode(&now)?)), (doc::CLOCK, Some(&encode(&now)?))])?;
+                self.device
+                    .state
+                    .put_all(&[(doc::CONTACT, Some(&encode(&now)?)), (doc::CLOCK, Some(&encode(&now)?))])?;
                 self.device.reload()?;
                 None
             }

@@ -1,5 +1,5 @@
 //! Records, changes and permits for the tests of this crate.
-#![allow(dead_code, unreachable_pub, missing_docs)]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
 use beatcheck_model::{Body, Identifier, Name, PartialDate, Person, Record, RecordId, RecordKind, Timestamp, Vehicle};
 use beatcheck_policy::{Contact, Permit, Request, decide};
