@@ -4,8 +4,6 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-#![allow(clippy::unwrap_used)]
-
 use beatcheck_model::{PartialDate, RecordKind};
 use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
 use beatcheck_store::{Checkpoint, Compartment, Journal, Shelf};
