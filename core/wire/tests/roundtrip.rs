@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn record(n: u64) -> Record {
     let marker =
         Marker { code: "LOS".into(), text: format!("lost {n}"), since: "2024-03".parse().ok(), ..Marker::default() };
-    let body = if n % 2 == 0 {
+    let body = if n.is_multiple_of(2) {
         Body::Vehicle(Vehicle {
             vrm: Some(format!("AB{n:05}")),
             make: "Ford".into(),
