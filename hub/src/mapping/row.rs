@@ -5,8 +5,8 @@
 use super::lists::{Item, items};
 use super::{AsOf, Column, ConstantMarker, Mapping};
 use beatcheck_model::{
-    Address, Body, Disclosure, Event, FLAG_VRM_UNUSABLE, Identifier, Link, Marker, Name, PartialDate, Person, Record,
-    RecordId, RecordKind, Status, Timestamp, Vehicle, sex_text,
+    Address, Body, Disclosure, Event, FLAG_VRM_UNUSABLE, FLAG_YEAR_UNREADABLE, Identifier, Link, Marker, Name,
+    PartialDate, Person, Record, RecordId, RecordKind, Status, Timestamp, Vehicle, sex_text,
 };
 use csv::StringRecord;
 use std::collections::{BTreeMap, HashMap};
@@ -133,9 +133,9 @@ impl<'m> RowReader<'m> {
         let year = self.text(c, "year");
         let year = match year.as_str() {
             "" => 0,
-            // Kept by its digits, like any date: a `93` may say 1993, and a row is not lost for it.
-            y => y.parse().ok().filter(|y| *y <= 9999).unwrap_or_else(|| {
-                self.reject(c, "year", "not a year");
+            y => y.parse().ok().filter(|y| *y == 0 || (1000..=9999).contains(y)).unwrap_or_else(|| {
+                // Not worth losing a stolen car for: the row is kept, and says that its year is not to be read.
+                flags.push(FLAG_YEAR_UNREADABLE.into());
                 0
             }),
         };

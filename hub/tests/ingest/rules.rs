@@ -86,6 +86,19 @@ fn rows_without_a_usable_mark_are_kept_and_flagged() {
 }
 
 #[test]
+fn a_row_is_not_lost_for_its_year() {
+    let desk = Desk::new();
+    desk.remap("make = \"make\"", "year = \"make\"");
+    let r = desk.rows(&["1,AB1,2019,01/05/2024", "2,AB2,93,01/05/2024", "3,AB3,new,01/05/2024"]).unwrap();
+    assert_eq!((r.accepted, r.rejected), (3, 0));
+    for (key, year, flags) in [("1", 2019, 0), ("2", 0, 1), ("3", 0, 1)] {
+        let record = desk.hub.reconstruct("stolen", r.watermark, &id(&[key], 0)).unwrap().unwrap();
+        assert_eq!(record.flags, ["year_unreadable"][..flags]);
+        assert!(matches!(record.body, Body::Vehicle(v) if v.year == year));
+    }
+}
+
+#[test]
 fn damaged_rows_are_kept_aside_and_delete_nothing() {
     let desk = Desk::new();
     let rows = ten();
