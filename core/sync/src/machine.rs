@@ -102,8 +102,10 @@ impl Machine {
             Event::JournalDone if self.finishing => Ok(self.end(None)),
             Event::JournalDone => Ok(vec![Do::Fetch(Want::Head)]),
             Event::Head { bytes, grant_hint } => self.on_head(bytes, grant_hint, now),
-            Event::Grant(bundle) => {
+            Event::Grant(mut bundle) => {
                 let (grant, policy) = verify::grant(&bundle, &self.held, &self.trust)?;
+                // The bundle is not signed: only the keys that the grant names are kept.
+                bundle.keys.retain(|k| verify::names(&grant, k));
                 self.tries = 0;
                 if grant.wipe {
                     return Ok(vec![Do::Wipe]);

@@ -5,7 +5,7 @@ use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
-    CompartmentId, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, Manifest, ManifestSet, WireError,
+    CompartmentId, CompartmentKey, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, Manifest, ManifestSet, WireError,
 };
 
 /// Signature, not expired, never backwards; of one version there is only one content.
@@ -48,6 +48,12 @@ pub(crate) fn grant(bundle: &GrantBundle, held: &Held, trust: &Trust) -> Result<
         }
     }
     Ok((grant, policy))
+}
+
+/// Whether a key that came beside the grant is one of those that it names.
+pub(crate) fn names(grant: &Grant, key: &CompartmentKey) -> bool {
+    let named = (key.epoch, Hash32::of(&key.key));
+    grant.compartments.iter().any(|c| c.id == key.compartment && c.epochs.contains(&named))
 }
 
 /// The hash that the head names, and a signature.

@@ -151,7 +151,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Checks what must hold of any manifest, whoever signed it: contiguous deltas, counts within limits.
+    /// Checks what must hold of any manifest, whoever signed it: contiguous deltas, counts within limits, and as many
+    /// frames as the bytes of a segment make.
     ///
     /// # Errors
     /// [`WireError::Malformed`].
@@ -172,7 +173,9 @@ impl Manifest {
         let reaches = self.deltas.first().is_none_or(|d| d.from <= self.snapshot.watermark);
         let all = self.snapshot.segments.iter().chain(self.deltas.iter().flat_map(|d| &d.segments));
         for s in all {
-            if s.bytes as usize > crate::segment::MAX_SEGMENT || s.frames == 0 {
+            let body = (s.bytes as usize).saturating_sub(crate::segment::HEADER);
+            let frames = body.div_ceil(crate::segment::FRAME);
+            if s.bytes as usize > crate::segment::MAX_SEGMENT || frames == 0 || usize::from(s.frames) != frames {
                 return bad;
             }
         }

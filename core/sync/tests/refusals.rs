@@ -1,0 +1,286 @@
+//! Each check of a document, refused with its code; and what ends a sync, and when.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use beatcheck_model::{RecordKind, Timestamp};
+use beatcheck_sync::{Do, Event, FetchFault, Held, HeldCompartment, MAX_TRIES, Machine, Outcome, Trust, Want};
+use beatcheck_wire::envelope::{DocKind, SigningKey};
+use beatcheck_wire::policy::Policy;
+use beatcheck_wire::{
+    CompartmentId, CompartmentKey, Grant, GrantBundle, GrantedCompartment, Hash32, Head, Manifest, ManifestSet,
+    Snapshot,
+};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+const ID: CompartmentId = CompartmentId([7; 16]);
+const DEVICE: CompartmentId = CompartmentId([0xDE; 16]);
+
+fn key_of(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32]).unwrap()
+}
+
+fn trust() -> Trust {
+    Trust { publish: key_of(1).verify_key(), grant: key_of(2).verify_key(), policy: key_of(3).verify_key() }
+}
+
+/// One consistent hub, whose parts a test spoils.
+struct Case {
+    held: Held,
+    head: Head,
+    set: ManifestSet,
+    manifest: Manifest,
+    grant: Grant,
+    policy: Policy,
+    keys: Vec<CompartmentKey>,
+    /// Who signs: head and set and manifest, grant, policy.
+    signers: [u8; 3],
+    /// Whether the hashes are left as they are.
+    as_named: bool,
+}
+
+impl Default for Case {
+    fn default() -> Self {
+        let key = CompartmentKey { compartment: ID, epoch: 1, key: [5; 32] };
+        Self {
+            held: Held { device: DEVICE, head_version: 5, policy_version: 2, ..Held::default() },
+            head: Head {
+                head_version: 6,
+                issued: NOW,
+                expires: NOW.plus_secs(60),
+                set_hash: Hash32::default(),
+                ask_again_s: 77,
+            },
+            set: ManifestSet { manifests: vec![(ID, Hash32::default())] },
+            manifest: Manifest {
+                compartment: ID,
+                manifest_version: 3,
+                previous: Hash32::default(),
+                key_epoch: 1,
+                schema: 1,
+                source: "test".into(),
+                kind: RecordKind::Vehicle,
+                as_of: NOW,
+                due_by: None,
+                last_refused: false,
+                warnings: false,
+                watermark: 0,
+                rows: 0,
+                unsearchable: 0,
+                digest: Hash32::default(),
+                snapshot: Snapshot::default(),
+                deltas: Vec::new(),
+            },
+            grant: Grant {
+                grant_version: 4,
+                device: DEVICE,
+                officer: "officer-1".into(),
+                role: "patrol".into(),
+                issued: NOW,
+                policy_version: 2,
+                compartments: vec![GrantedCompartment {
+                    id: ID,
+                    name: "stolen".into(),
+                    source: "test".into(),
+                    kind: RecordKind::Vehicle,
+                    warnings: false,
+                    epochs: vec![(1, Hash32::of(&key.key))],
+                }],
+                wipe: false,
+            },
+            policy: Policy { policy_version: 2, ..Policy::initial(NOW) },
+            keys: vec![key],
+            signers: [1, 2, 3],
+            as_named: false,
+        }
+    }
+}
+
+impl Case {
+    /// Runs a sync in which every document is at hand and there is nothing to fetch; the outcome and what was done.
+    fn run(mut self) -> (Outcome, Vec<&'static str>) {
+        let publish = key_of(self.signers[0]);
+        let manifest = publish.sign(DocKind::Manifest, &self.manifest).unwrap();
+        if !self.as_named {
+            self.set.manifests[0].1 = Hash32::of(&manifest);
+        }
+        let set = publish.sign(DocKind::ManifestSet, &self.set).unwrap();
+        if self.head.set_hash == Hash32::default() {
+            self.head.set_hash = Hash32::of(&set);
+        }
+        let head = publish.sign(DocKind::Head, &self.head).unwrap();
+        let bundle = GrantBundle {
+            grant: key_of(self.signers[1]).sign(DocKind::Grant, &self.grant).unwrap(),
+            keys: self.keys,
+            policy: key_of(self.signers[2]).sign_bytes(DocKind::Policy, &self.policy.to_canonical().unwrap()),
+        };
+        let mut machine = Machine::new(self.held, trust());
+        let mut todo = machine.start();
+        let mut done = Vec::new();
+        while !todo.is_empty() {
+            let (event, word) = match todo.remove(0) {
+                Do::Fetch(Want::Head) => (Event::Head { bytes: head.clone(), grant_hint: Some(9) }, "head"),
+                Do::Fetch(Want::Grant) => (Event::Grant(bundle.clone()), "grant"),
+                Do::Fetch(Want::Set(_)) => (Event::Set(set.clone()), "set"),
+                Do::Fetch(Want::Manifest(id, _)) => (Event::Manifest(id, manifest.clone()), "manifest"),
+                Do::AdoptGrant { .. } => (Event::GrantAdopted, "adopt"),
+                Do::Inspect(s) => (Event::Staged(s.into_iter().map(|(h, _)| (h, Vec::new())).collect()), "inspect"),
+                Do::Apply { .. } => (Event::Applied(ID), "apply"),
+                Do::SendJournal => (Event::JournalDone, "journal"),
+                Do::Done(outcome) => return (outcome, done),
+                other => {
+                    done.push(match other {
+                        Do::Commit { set_hash: Some(_), .. } => "commit",
+                        Do::Commit { set_hash: None, .. } => "commit without the set",
+                        Do::Contact => "contact",
+                        Do::Wipe => "wipe",
+                        _ => "other",
+                    });
+                    continue;
+                }
+            };
+            done.push(word);
+            todo.extend(machine.on(event, NOW));
+        }
+        (Outcome::default(), done)
+    }
+
+    /// The code with which the whole sync ended, and the last thing that was done.
+    fn fault(self) -> (&'static str, &'static str) {
+        let (outcome, done) = self.run();
+        assert!(!done.iter().any(|d| d.starts_with("commit")), "the trust state stays: {done:?}");
+        (outcome.fault.unwrap().code(), done[done.len() - 1])
+    }
+
+    /// The code with which the compartment failed; everything else went on.
+    fn failure(self) -> &'static str {
+        let (outcome, done) = self.run();
+        assert_eq!(outcome.fault, None);
+        assert!(done.contains(&"commit without the set") && !done.contains(&"apply"), "{done:?}");
+        outcome.failed[0].1.code()
+    }
+}
+
+macro_rules! case {
+    (|$c:ident| $spoil:expr) => {{
+        let mut $c = Case::default();
+        $spoil;
+        $c
+    }};
+}
+
+#[test]
+fn unspoilt_it_goes_through_in_order() {
+    let (outcome, done) = Case::default().run();
+    assert_eq!((outcome.fault, outcome.failed, outcome.applied), (None, vec![], vec![ID]));
+    assert_eq!(outcome.ask_again_s, 77);
+    let way =
+        ["journal", "head", "contact", "grant", "adopt", "set", "manifest", "inspect", "apply", "commit", "journal"];
+    assert_eq!(done, way);
+}
+
+#[test]
+fn heads() {
+    assert_eq!(case!(|c| c.signers[0] = 2).fault(), ("bad_signature", "head"));
+    assert_eq!(case!(|c| c.head.head_version = 4).fault(), ("replayed", "head"));
+    assert_eq!(case!(|c| c.head.expires = NOW).fault(), ("head_expired", "head"));
+    // The same head again is a poll without change, not a replay.
+    assert_eq!(case!(|c| c.head.head_version = 5).run().0.fault, None);
+}
+
+#[test]
+fn grants_and_policies() {
+    let known = Case::default().grant;
+    assert_eq!(case!(|c| c.signers[1] = 1).fault(), ("bad_signature", "grant"));
+    assert_eq!(case!(|c| c.signers[2] = 1).fault(), ("bad_signature", "grant"));
+    assert_eq!(case!(|c| c.grant.device = ID).fault(), ("wrong_device", "grant"));
+    let older = Grant { grant_version: 5, ..known };
+    assert_eq!(case!(|c| c.held.grant = Some(older)).fault(), ("replayed", "grant"));
+    assert_eq!(case!(|c| c.held.policy_version = 3).fault(), ("replayed", "grant"));
+    assert_eq!(case!(|c| c.grant.policy_version = 3).fault(), ("replayed", "grant"));
+    assert_eq!(case!(|c| c.policy.policy_version = 3).fault(), ("replayed", "grant"));
+    assert_eq!(case!(|c| c.keys.clear()).fault(), ("key_missing", "grant"));
+    assert_eq!(case!(|c| c.keys[0].key = [6; 32]).fault(), ("key_missing", "grant"));
+    assert_eq!(case!(|c| c.keys[0].epoch = 2).fault(), ("key_missing", "grant"));
+    assert_eq!(case!(|c| c.keys[0].compartment = DEVICE).fault(), ("key_missing", "grant"));
+    let many = vec![Case::default().grant.compartments[0].clone(); 65];
+    assert_eq!(case!(|c| c.grant.compartments = many).fault(), ("malformed", "grant"));
+    assert_eq!(case!(|c| c.policy.format = 2).fault(), ("unknown_version", "grant"));
+}
+
+#[test]
+fn keys_that_the_grant_does_not_name_are_not_kept() {
+    let case = Case::default();
+    let right = case.keys[0].clone();
+    let key = |compartment, epoch, byte| CompartmentKey { compartment, epoch, key: [byte; 32] };
+    let bundle = GrantBundle {
+        grant: key_of(2).sign(DocKind::Grant, &case.grant).unwrap(),
+        // A wrong one under the right name first: it must not be the one that is found.
+        keys: vec![key(ID, 1, 6), key(DEVICE, 1, 5), right.clone(), key(ID, 2, 5)],
+        policy: key_of(3).sign_bytes(DocKind::Policy, &case.policy.to_canonical().unwrap()),
+    };
+    let mut machine = Machine::new(case.held, trust());
+    match machine.on(Event::Grant(bundle), NOW).as_slice() {
+        [Do::AdoptGrant { bundle, .. }] => assert_eq!(bundle.keys, [right]),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_order_to_wipe_is_obeyed_before_anything_else() {
+    let (_, done) = case!(|c| c.grant.wipe = true).run();
+    assert_eq!(done, ["journal", "head", "contact", "grant", "wipe"]);
+}
+
+#[test]
+fn sets() {
+    assert_eq!(case!(|c| c.head.set_hash = Hash32::of(b"another")).fault(), ("not_named_by_head", "set"));
+}
+
+#[test]
+fn manifests() {
+    assert_eq!(case!(|c| c.as_named = true).failure(), "not_named_by_head");
+    assert_eq!(case!(|c| c.manifest.compartment = DEVICE).failure(), "not_named_by_head");
+    assert_eq!(case!(|c| c.manifest.schema = 2).failure(), "unknown_version");
+    assert_eq!(case!(|c| c.manifest.watermark = 1).failure(), "malformed");
+    let newer = HeldCompartment { manifest_version: 4, ..HeldCompartment::default() };
+    let held = [(ID, newer)].into();
+    assert_eq!(case!(|c| c.held.compartments = held).failure(), "replayed");
+    let (outcome, done) = case!(|c| c.grant.compartments.clear()).run();
+    assert!(outcome.applied.is_empty() && !done.contains(&"manifest"), "what is not granted is not asked for");
+}
+
+/// Feeds the same fault to every fetch of the head: how the sync ends, after how many tries and which waits.
+fn always(fault: &FetchFault) -> (&'static str, u32, Vec<u64>) {
+    let mut machine = Machine::new(Held { device: DEVICE, ..Held::default() }, trust());
+    let (mut todo, mut tries, mut waits) = (machine.start(), 0, Vec::new());
+    loop {
+        let event = match todo.remove(0) {
+            Do::SendJournal => Event::JournalDone,
+            Do::Fetch(want) => {
+                tries += 1;
+                Event::Failed(want, fault.clone())
+            }
+            Do::Wait { ms } => {
+                waits.push(ms);
+                Event::Woke
+            }
+            Do::Done(outcome) => return (outcome.fault.unwrap().code(), tries, waits),
+            other => panic!("{other:?}"),
+        };
+        todo.extend(machine.on(event, NOW));
+    }
+}
+
+#[test]
+fn a_hub_out_of_reach_is_tried_a_few_times_with_growing_waits() {
+    let (code, tries, waits) = always(&FetchFault::Transient("no route".into()));
+    assert_eq!((code, tries, waits), ("hub_unreachable", MAX_TRIES, vec![500, 1000, 2000, 4000]));
+}
+
+#[test]
+fn a_busy_hub_is_obeyed_and_a_refusal_is_not_argued_with() {
+    assert_eq!(always(&FetchFault::Busy(3)), ("hub_unreachable", MAX_TRIES, vec![3000; 4]));
+    assert_eq!(always(&FetchFault::Busy(61)), ("hub_unreachable", 1, vec![]));
+    let revoked = FetchFault::Refused { code: "revoked".into(), text: "revoked".into() };
+    assert_eq!(always(&revoked), ("hub_refused", 1, vec![]));
+    assert_eq!(always(&FetchFault::NotFound), ("hub_refused", 1, vec![]));
+}
