@@ -114,14 +114,11 @@ fn markers(s: &mut Screen, answer: &Answer, disclosure: Disclosure, heading: &st
 }
 
 fn particulars(s: &mut Screen, hit: &Hit) {
-    let fields: Vec<(&str, String)> = hit.details.iter().map(|d| (d.label.as_str(), d.value.clone())).collect();
+    let mut fields: Vec<(&str, String)> = hit.details.iter().map(|d| (d.label.as_str(), d.value.clone())).collect();
+    fields.push(("Record", format!("{} version {}", hit.id, hit.version)));
+    fields.push(("Source's key", hit.source_key.clone()));
+    fields.push(("Flags", hit.flags.join(", ")));
     s.fields(&fields);
-    let flags = hit.flags.join(", ");
-    s.fields(&[
-        ("Record", format!("{} version {}", hit.id, hit.version)),
-        ("Source's key", hit.source_key.clone()),
-        ("Flags", flags),
-    ]);
 }
 
 #[cfg(test)]

@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Device(DeviceCommand),
     /// Make synthetic persons and vehicles, with their mapping files
     Fixtures(FixturesArgs),
+    /// Measure the whole job: time, memory and bytes of each step
+    Bench(crate::bench::BenchArgs),
 }
 
 /// What a device can do.
@@ -223,4 +225,29 @@ fn parse_now(text: &str) -> Result<Timestamp, String> {
 
 fn parse_sex(text: &str) -> Result<Sex, String> {
     sex_text::parse(text).ok_or_else(|| "m or f (also: other, unknown)".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_explains_itself_with_an_example() {
+        fn walk(command: &clap::Command, found: &mut u32) {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name} says nothing of itself");
+            if command.get_subcommands().next().is_none() {
+                let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("Example") && after.contains("beatcheck "), "{name} has no example");
+                assert!(command.get_arguments().all(|a| a.get_help().is_some()), "{name} has an unexplained argument");
+                *found += 1;
+            }
+            command.get_subcommands().for_each(|c| walk(c, found));
+        }
+        Cli::command().debug_assert();
+        let mut found = 0;
+        walk(&Cli::command(), &mut found);
+        assert!(found >= 20, "{found}");
+    }
 }

@@ -126,7 +126,7 @@ fn last_words(args: &HomeArgs, vault: Arc<dyn KeyVault>, context: &Context) -> R
     let report = SyncReport { wiped: true, journal_sent: sent, ..SyncReport::default() };
     context.emit(&report, |s| {
         s.line(&format!(
-            "This device was wiped. The last {sent} entries of its account are at the hub; nothing is left here."
+            "This device was wiped. What was left of its account (entries: {sent}) is at the hub; nothing is left here."
         ));
     })?;
     Ok(Exit::Done)
@@ -151,7 +151,7 @@ fn wipe(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
         s.line("Wiped: the keys are destroyed and the files are gone.");
         if report.journal_pending > 0 {
             s.line(&format!(
-                "{} entries of the account wait, sealed. Send them: beatcheck device sync --home {}",
+                "Entries of the account that wait, sealed: {}. Send them: beatcheck device sync --home {}",
                 report.journal_pending,
                 args.home.display()
             ));

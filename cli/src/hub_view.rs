@@ -77,6 +77,7 @@ pub(crate) fn status(s: &mut Screen, h: &HubStatus) {
                 (false, ..) => "not published",
                 (_, true, _) => "last extract refused",
                 (_, _, true) => "OVERDUE",
+                _ if c.published_watermark != Some(c.watermark) => "changes wait to be published",
                 _ => "good",
             };
             vec![

@@ -6,6 +6,7 @@
 mod answer_view;
 mod args;
 mod batch;
+mod bench;
 mod device_cmd;
 mod device_view;
 mod exit;
@@ -38,6 +39,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Hub(c) => hub_cmd::run(c, context),
         Command::Device(c) => device_cmd::run(c, context),
         Command::Fixtures(a) => fixtures_cmd::run(&a, context),
+        Command::Bench(a) => bench::run(&a, context),
     }
 }
 

@@ -16,7 +16,7 @@ class Screen:
     def __init__(self, auto, record):
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.pauses = not auto and sys.stdout.isatty() and sys.stdin.isatty()
-        self.width = min(100, shutil.get_terminal_size((98, 40)).columns) if not record else 96
+        self.width = min(100, shutil.get_terminal_size((98, 40)).columns) if not record else 90
         self.record, self.lines = record, []
 
     def line(self, text="", style="plain", picture=False):
@@ -43,14 +43,16 @@ class Screen:
         self.wrapped("$ " + text, "command", hang="    ", picture=picture)
 
     def output(self, text, limit=12, picture=False):
-        """What a command said, in its own emphasis, indented, and cut after `limit` lines."""
+        """What a command said, in its own emphasis, indented, and cut after `limit` lines; for the picture after `picture`."""
         lines = text.replace("\r", "").rstrip("\n").split("\n")
-        for raw in lines[:limit]:
+        for i, raw in enumerate(lines[:limit]):
             styled = STYLED.match(raw)
             style = STYLES.get(styled[1], "plain") if styled else "plain"
-            self.wrapped(styled[2] if styled else raw, style, "  ", "  ", picture)
+            self.wrapped(styled[2] if styled else raw, style, "  ", "  ", i < picture)
+        if 0 < picture < len(lines):
+            self.lines.append({"text": "  ...", "style": "dim", "picture": True})
         if len(lines) > limit:
-            self.line(f"  ... {len(lines) - limit} more lines", "dim", picture)
+            self.line(f"  ... {len(lines) - limit} more lines", "dim")
 
     def told(self, text, picture=False):
         self.wrapped("as told: " + text, "told", "  ", "         ", picture)

@@ -128,7 +128,7 @@ class Story:
                 line = next(x for x in text.splitlines() if "listening on https://" in x)
                 self.url = line.split("listening on ")[1].split()[0]
                 self.port = int(self.url.rsplit(":", 1)[1])
-                self.screen.output(line, picture=picture)
+                self.screen.output(line, picture=99 * picture)
                 return
             hold(self.server.poll() is None, f"the hub ended at once: {text.strip()}")
             time.sleep(0.05)
@@ -153,7 +153,7 @@ class Story:
     def check(self, *question, purpose="traffic_stop", picture=False, whole=False):
         """Asks twice: once for the reader, once as JSON to hold the answer to its promise. Both are on record."""
         args = ("device", "check", *question, "--home", "phone", "--purpose", purpose)
-        self.screen.command(self.shown(args), picture)
+        self.screen.command(self.shown(args), bool(picture))
         code, out, err = self.run(*args, terminal=True)
         blocks = out.replace("\r", "").strip().split("\n\n")
         spoken = blocks[0] if len(blocks) < 3 or whole else f"{blocks[0]}\n{blocks[-1]}"
@@ -198,7 +198,7 @@ class Story:
         s.line(f"  first sync        {kb(first)} down, vehicles and persons; the older list gzipped {kb(packed[0])}", picture=True)
         s.line(f"  delta sync        {kb(delta)} down; the newer list gzipped {kb(packed[1])}", picture=True)
         s.line(f"  a check           {self.latency}", picture=True)
-        s.line(f"  account           {len(self.asked):,} checks asked, {len(self.asked):,} at the hub", picture=True)
+        s.line(f"  account           {len(self.asked):,} checks asked, {len(self.asked):,} at the hub")
 
     def hub_begins(self, v, hot):
         s = self.screen
@@ -213,7 +213,7 @@ class Story:
         taken = self.ask("hub", "ingest", "--data", "hub", *people)
         self.figures(taken, "rows_read", "added", "rejected")
         hold(taken["added"] == 200, "200 persons are taken in")
-        self.say("hub", "publish", "--data", "hub", picture=True)
+        self.say("hub", "publish", "--data", "hub")
         self.serve()
 
     def phone_begins(self):
@@ -228,27 +228,27 @@ class Story:
         self.changes(r)
         hold(r["complete"] and len(r["compartments"]) == 2, "both compartments are held")
         hold(sum(c["rows"] for c in r["compartments"]) > 200, "the phone has the records")
-        s.told("all that is published for this phone is on it, each record under a digest that agrees", True)
+        s.told("all that is published for this phone is on it, each record under a digest that agrees")
         return r["bytes_down"]
 
-    def changes(self, r):
+    def changes(self, r, picture=True):
         for c in r["compartments"]:
             self.screen.line(
                 f"  {c['compartment']:<16} by {c['route']:<9} {c['inserted']:>6,} new {c['updated']:>4,} changed "
                 f"{c['deleted']:>6,} gone {kb(c['bytes']):>10}",
-                picture=True,
+                picture=picture,
             )
-        took = f"{r['took_ms'] / 1000:.1f} s"
-        self.screen.line(f"  received {kb(r['bytes_down'])}, sent {kb(r['bytes_up'])}, {r['journal_sent']:,} entries of account, {took}", picture=True)
+        took = f"{r['took_ms'] / 1000:.2f} s"
+        self.screen.line(f"  received {kb(r['bytes_down'])}, sent {kb(r['bytes_up'])}, {r['journal_sent']:,} entries of account, {took}", picture=picture)
 
     def checks(self, v, p):
         s = self.screen
         s.chapter("3. Checks", True)
         s.line("A car on the list. What to do comes first:", picture=True)
-        a = self.check("vehicle", v.stays, picture=True)
+        a = self.check("vehicle", v.stays, picture=3)
         hold(a["outcome"] == "hit" and a["hits"][0]["vrm"] == v.stays, f"{v.stays} is a hit")
         self.danger_first(a, a["hits"][0]["markers"][0]["text"], a["hits"][0]["markers"][0]["action"])
-        s.told("a hit, warning and action before the rest", True)
+        s.told("a hit, warning and action before the rest")
         s.line()
         s.line("The letter O typed for a zero. That is a possible match, and not a hit:")
         a = self.check("vehicle", v.zero_typed)
@@ -257,10 +257,10 @@ class Story:
         s.line()
         s.line("A name with a letter missing and a date of birth one day off. The warning comes first here too:", picture=True)
         question = ("person", "--surname", p.surname, "--given", p.asked_given, "--dob", p.asked_dob)
-        a = self.check(*question, purpose="stop_search", picture=True)
+        a = self.check(*question, purpose="stop_search", picture=2)
         hold(a["outcome"] == "possible" and a["hits"][0]["source_key"] == p.key, f"{p.given} {p.surname} is the possible match")
         self.danger_first(a, p.marker, p.action)
-        s.told("possible, graded in words, with the reasons", True)
+        s.told("possible, graded in words, with the reasons")
         s.line()
         s.line(f"Two cars whose story is not over. {v.recovered} is on the list today:")
         a = self.check("vehicle", v.recovered)
@@ -268,10 +268,10 @@ class Story:
         self.told = {v.recovered: a["reference"]}
         s.line()
         s.line(f"{v.new} is not on it yet. That is 'no trace', and never 'clear':", picture=True)
-        a = self.check("vehicle", v.new, picture=True)
+        a = self.check("vehicle", v.new, picture=2)
         hold(a["outcome"] == "no_trace" and not a["hits"], f"{v.new} is not known yet")
         self.told[v.new] = a["reference"]
-        s.told("no trace, with the sources searched and their age", True)
+        s.told("no trace, with the sources searched and their age")
 
     def hub_is_killed(self, v, p):
         s = self.screen
@@ -283,7 +283,7 @@ class Story:
         s.told("the sync fails, after a few tries, and says why")
         s.line()
         s.line("The same checks still answer, and say from when:", picture=True)
-        a = self.check("vehicle", v.stays, picture=True)
+        a = self.check("vehicle", v.stays, picture=2)
         hold(a["outcome"] == "hit", "still a hit")
         question = ("person", "--surname", p.surname, "--given", p.asked_given, "--dob", p.asked_dob)
         a = self.check(*question, purpose="stop_search")
@@ -303,10 +303,10 @@ class Story:
         later = (datetime.now(timezone.utc) + timedelta(hours=26)).strftime("%Y-%m-%dT%H:%M:%SZ")
         args = ("device", "check", "vehicle", v.stays, "--home", "phone-later", "--purpose", "traffic_stop", "--now", later)
         a = self.ask(*args, picture=True)
-        s.output("\n".join(x for x in a["text"].splitlines() if x.startswith("Searched ")), picture=True)
+        s.output("\n".join(x for x in a["text"].splitlines() if x.startswith("Searched ")), picture=99)
         hold(a["outcome"] == "hit" and a["coverage"][0]["state"] == "stale", "the source is stale")
         hold("26 hours old: STALE" in a["text"], "and it is said with its age")
-        s.told("still answers, and says that what it knows is stale", True)
+        s.told("still answers, and says that what it knows is stale")
         shutil.rmtree(self.work / "phone-later")
 
     def thousand(self, v):
@@ -316,7 +316,7 @@ class Story:
         questions = v.thousand()
         random.Random(4711).shuffle(questions)
         lines = "".join(json.dumps({"id": i, "kind": "vehicle", "vrm": m}) + "\n" for i, (m, _) in enumerate(questions))
-        s.command("beatcheck device batch --home phone --purpose traffic_stop < queries.jsonl > answers.jsonl", True)
+        s.command("beatcheck device batch --home phone --purpose traffic_stop < queries.jsonl > answers.jsonl")
         began = time.monotonic()
         code, out, err = self.run("device", "batch", "--home", "phone", "--purpose", "traffic_stop", stdin=lines)
         took = time.monotonic() - began
@@ -339,7 +339,7 @@ class Story:
         total = [x + y for x, y in self.alone]
         ms = lambda values, q: f"{quantile(values, q) / 1000:.1f} ms"
         self.latency = f"median {ms(total, 0.5)}, slowest {ms(total, 1)} of {len(total)}: search {ms(search, 0.5)}, account on disk {ms(account, 0.5)}"
-        s.line(f"  asked one at a time: {self.latency}", picture=True)
+        s.line(f"  asked one at a time: {self.latency}")
 
     def at_rest(self, v):
         s = self.screen
@@ -364,7 +364,7 @@ class Story:
         self.figures(taken, "rows_read", "added", "changed", "removed", "unchanged", "rejected", picture=True)
         added, gone = len(v.newer.keys() - v.older.keys()), len(v.older.keys() - v.newer.keys())
         hold(taken["added"] >= added and taken["removed"] >= gone, f"{added} marks came and {gone} went")
-        s.told(f"{added:,} usable marks came and {gone:,} went; the rest of the difference is rows without one, and repeats", True)
+        s.told(f"{added:,} usable marks came and {gone:,} went; the rest of the difference is rows without one, and repeats")
         self.say("hub", "publish", "--data", "hub")
         self.serve()
         r = self.ask("device", "sync", "--home", "phone", picture=True)
@@ -372,7 +372,7 @@ class Story:
         hold(r["complete"] and len(r["compartments"]) == 1, "only the list that changed comes down")
         c = r["compartments"][0]
         hold((c["inserted"], c["updated"], c["deleted"]) == (taken["added"], taken["changed"], taken["removed"]), "the delta is the hub's difference")
-        s.told("the delta is exactly the difference that the hub found; the persons cost nothing", True)
+        s.told("the delta is exactly the difference that the hub found; the persons cost nothing")
         s.line()
         s.line("What the officer was told and is no longer so:", picture=True)
         late = {hit["reference"]: hit for hit in r["late_hits"]}
@@ -385,7 +385,7 @@ class Story:
         s.line("The recovered car does not hit any more, and the newly stolen one does:", picture=True)
         a = self.check("vehicle", v.recovered)
         hold(a["outcome"] == "no_trace", f"{v.recovered} is gone")
-        a = self.check("vehicle", v.new, picture=True)
+        a = self.check("vehicle", v.new)
         hold(a["outcome"] == "hit" and a["hits"][0]["vrm"] == v.new, f"{v.new} is a hit")
         s.told(f"{v.recovered}: no trace; {v.new}: hit", True)
         return r["bytes_down"]
@@ -394,12 +394,12 @@ class Story:
         s = self.screen
         s.chapter("6. The account arrives, and its chain verifies", True)
         r = self.ask("device", "sync", "--home", "phone")
-        self.changes(r)
+        self.changes(r, picture=False)
         hold(r["complete"] and r["journal_pending"] == 0, "no entry waits")
         j = self.ask("hub", "journal", "--data", "hub", "--verify", picture=True)
         hold(len(j["devices"]) == 1, "one phone")
         d = j["devices"][0]
-        self.figures(d, "device", "entries", "first", "last", "unbroken", picture=True)
+        self.figures(d, "device", "entries", "unbroken", picture=True)
         hold(d["unbroken"] and d["first"] == 1 and d["last"] == d["entries"], "the chain is unbroken from its first entry")
         checks = [e["entry"] for e in j["entries"] if e["entry"]["event"] == "check"]
         hold(len(checks) == len(self.asked), f"{len(self.asked)} checks were asked, and {len(checks)} are at the hub")

@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_run_more_is_counted_and_the_middle_one_shown() {
-        let run = |v: f64| vec![Figure::lower("c", "m", v, "s").peer("p", v * 2.0), Figure::lower("c", "k", v, "s").n(10)];
+        let run =
+            |v: f64| vec![Figure::lower("c", "m", v, "s").peer("p", v * 2.0), Figure::lower("c", "k", v, "s").n(10)];
         let out = median_of_runs(vec![run(3.0), run(1.0), run(2.0)]);
         assert_eq!((out[0].value, out[0].peer_value, out[0].n), (2.0, Some(4.0), Some(3)));
         assert_eq!((out[1].value, out[1].n), (2.0, Some(30)));

@@ -14,7 +14,7 @@ mod sizes;
 mod step;
 
 use crate::exit::{Exit, Failure};
-use crate::output::{Context, json, print};
+use crate::output::Context;
 use crate::progress::Bar;
 use clap::Args;
 use figure::{Figure, median_of_runs};
@@ -119,7 +119,8 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
 fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failure> {
     let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &args.data });
     let Some(kept) = &args.dir else {
-        let temporary = tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
+        let temporary =
+            tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
         return setting(temporary.path());
     };
     let dir = kept.join(format!("{}-{n}", bench.name));
@@ -136,11 +137,13 @@ fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) 
         // The bench has said on stderr what it lacks.
         return Ok(Exit::Done);
     }
-    if context.is_json() {
-        let lines: Result<Vec<String>, Failure> = figures.iter().map(|f| Ok(json(&f.named(bench.name))? + "\n")).collect();
-        print(&lines?.concat())?;
-    } else {
-        context.emit(&(), |s| figure::table(s, figures))?;
+    for (i, f) in figures.iter().enumerate() {
+        // A line a figure for programs; for people one table, which comes with the first.
+        context.emit(&f.named(bench.name), |s| {
+            if i == 0 {
+                figure::table(s, figures)
+            }
+        })?;
     }
     let missed: Vec<&Figure> = figures.iter().filter(|f| f.missed()).collect();
     for f in &missed {

@@ -22,6 +22,8 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/journal.sql")];
 /// Space kept back for the account, in bytes.
 pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const LINK: usize = 32;
+/// Sealed bytes of the entries that wait, kept beside them: adding them up would read all of them for each check.
+const WAITING: &str = "waiting_bytes";
 
 /// What an officer was told in one check, for finding late hits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +110,10 @@ impl Journal {
                 set_end(&tx, "last", 0, &genesis(device))?;
             }
         }
+        if meta(&tx, WAITING)?.is_none() {
+            let bytes = tx.query_row("SELECT coalesce(sum(length(sealed)),0) FROM entry", [], |r| uint(r, 0))?;
+            set_waiting(&tx, bytes)?;
+        }
         tx.commit()?;
         let reserve = Reserve::of(path, RESERVE_BYTES);
         reserve.fill();
@@ -130,7 +136,7 @@ impl Journal {
     ) -> Result<u64, StoreError> {
         self.inner().write(&mut |tx| {
             let (last, mut hash) = end(tx, "last")?;
-            let mut seq = last;
+            let (mut seq, mut bytes) = (last, waiting(tx)?);
             for i in 0..count {
                 seq += 1;
                 let (sealed, told) = make(i, seq)?;
@@ -138,6 +144,7 @@ impl Journal {
                     return Err(WireError::OverLimit("a journal entry").into());
                 }
                 hash = link(&hash, seq, &sealed);
+                bytes += sealed.len() as u64;
                 tx.prepare_cached("INSERT INTO entry(seq,hash,sealed) VALUES(?1,?2,?3)")?.execute((
                     seq,
                     &hash[..],
@@ -149,6 +156,7 @@ impl Journal {
                 }
             }
             set_end(tx, "last", seq, &hash)?;
+            set_waiting(tx, bytes)?;
             Ok(last + 1)
         })
     }
@@ -199,7 +207,10 @@ impl Journal {
                 true => last_hash,
                 false => tx.query_row("SELECT hash FROM entry WHERE seq=?1", [int(upto)], |r| r.get(0))?,
             };
+            let gone = "SELECT coalesce(sum(length(sealed)),0) FROM entry WHERE seq<=?1";
+            let gone = tx.query_row(gone, [int(upto)], |r| uint(r, 0))?;
             let dropped = tx.execute("DELETE FROM entry WHERE seq<=?1", [int(upto)])?;
+            set_waiting(tx, waiting(tx)?.saturating_sub(gone))?;
             set_end(tx, "acked", upto, &hash)?;
             Ok(dropped as u64)
         })?;
@@ -209,7 +220,7 @@ impl Journal {
         Ok(dropped)
     }
 
-    /// How far it is, and what waits.
+    /// How far it is, and what waits. Every check asks this: it reads three numbers, however much waits.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
@@ -218,9 +229,8 @@ impl Journal {
         let reserve_low = !inner.reserve.is_full();
         // One transaction: another process may append between two statements.
         let tx = inner.conn.transaction()?;
-        let mut waits = tx.prepare_cached("SELECT count(*),coalesce(sum(length(sealed)),0) FROM entry")?;
-        let (pending, pending_bytes) = waits.query_row([], |r| Ok((uint(r, 0)?, uint(r, 1)?)))?;
-        let (last_seq, acked) = (end(&tx, "last")?.0, end(&tx, "acked")?.0);
+        let (last_seq, acked, pending_bytes) = (end(&tx, "last")?.0, end(&tx, "acked")?.0, waiting(&tx)?);
+        let pending = last_seq.saturating_sub(acked);
         Ok(JournalStats { last_seq, acked, pending, pending_bytes, reserve_low })
     }
 
@@ -346,4 +356,13 @@ fn end(conn: &Connection, k: &str) -> Result<(u64, [u8; LINK]), StoreError> {
 
 fn set_end(conn: &Connection, k: &str, seq: u64, hash: &[u8; LINK]) -> Result<(), StoreError> {
     set_meta(conn, k, &[&seq.to_le_bytes()[..], hash].concat())
+}
+
+fn waiting(conn: &Connection) -> Result<u64, StoreError> {
+    let bytes = meta(conn, WAITING)?.ok_or(StoreError::Corrupt)?;
+    bytes.try_into().map(u64::from_le_bytes).map_err(|_| StoreError::Corrupt)
+}
+
+fn set_waiting(conn: &Connection, bytes: u64) -> Result<(), StoreError> {
+    set_meta(conn, WAITING, &bytes.to_le_bytes())
 }

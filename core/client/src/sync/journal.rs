@@ -26,7 +26,10 @@ impl Run<'_> {
         Event::JournalDone
     }
 
+    /// Sends what waits now. Entries made meanwhile wait for the next go: an officer who keeps checking must not keep
+    /// the sync from going on.
     async fn try_send(&mut self) -> Result<(), ClientError> {
+        let until = self.device.journal.stats()?.last_seq;
         for _ in 0..MAX_BATCHES {
             let (previous, entries) = {
                 let (_, link) = self.device.journal.previous_link()?;
@@ -40,6 +43,9 @@ impl Run<'_> {
             let ack = upload(&self.transport, self.device, &batch).await?;
             self.device.journal.ack(ack.acked)?;
             self.report.journal_sent += sent;
+            if ack.acked >= until {
+                return Ok(());
+            }
         }
         Ok(())
     }

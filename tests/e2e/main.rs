@@ -1,0 +1,19 @@
+//! The contracts of the shipped library: end to end, through the public surface, against a real hub on loopback.
+//!
+//! Nothing here reaches below what an app can call, but for the clock: where time must pass, `beatcheck_client` is used
+//! in place of the thin skin over it, with a clock that stands still until it is set.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
+
+mod at_rest;
+mod captures;
+mod device_faults;
+mod hub_faults;
+mod kill;
+mod late;
+mod machine;
+mod no_space;
+mod offline;
+mod rules;
+mod support;
+mod time;
+mod wipe;
