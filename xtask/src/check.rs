@@ -17,11 +17,12 @@ pub(crate) enum Step {
     Clippy,
     Deny,
     Test,
+    Python,
     Doc,
 }
 
 impl Step {
-    const ALL: [Self; 6] = [Self::Fmt, Self::Tidy, Self::Clippy, Self::Deny, Self::Test, Self::Doc];
+    const ALL: [Self; 7] = [Self::Fmt, Self::Tidy, Self::Clippy, Self::Deny, Self::Test, Self::Python, Self::Doc];
 
     fn name(self) -> &'static str {
         match self {
@@ -30,6 +31,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Deny => "deny",
             Self::Test => "test",
+            Self::Python => "python",
             Self::Doc => "doc",
         }
     }
@@ -151,6 +153,7 @@ pub(crate) fn run_one(root: &Path, step: Step, online: bool) -> bool {
         Step::Clippy => succeeds(cargo(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         Step::Deny => deny(root, online),
         Step::Test => test(root).0,
+        Step::Python => super::python::run(root),
         Step::Doc => succeeds(cargo(root).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
     }
 }
@@ -213,13 +216,13 @@ fn cache() -> Option<PathBuf> {
         .or_else(|| set("HOME").map(|home| home.join(".cache/beatcheck")))
 }
 
-fn cargo(root: &Path) -> Command {
+pub(crate) fn cargo(root: &Path) -> Command {
     clean(Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())), root)
 }
 
 /// `cargo run` tells us about our own package in the environment; passed on, that makes the build scripts of some
 /// dependencies (ring's, for one) believe that they must run again.
-fn clean(mut command: Command, root: &Path) -> Command {
+pub(crate) fn clean(mut command: Command, root: &Path) -> Command {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
@@ -230,7 +233,7 @@ fn clean(mut command: Command, root: &Path) -> Command {
     command
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     match command.status() {
         Ok(status) => status.success(),
         Err(problem) => {
@@ -262,7 +265,7 @@ mod tests {
     fn options_choose_steps() {
         assert_eq!(Options::parse(&[]).unwrap().steps, Step::ALL);
         assert_eq!(Options::parse(&["--only", "deny", "--online"]).unwrap().steps, [Step::Deny]);
-        assert_eq!(Options::parse(&["--from", "test"]).unwrap().steps, [Step::Test, Step::Doc]);
+        assert_eq!(Options::parse(&["--from", "test"]).unwrap().steps, [Step::Test, Step::Python, Step::Doc]);
         assert_eq!(Options::parse(&["--since", "17"]).unwrap().since, Some(17));
     }
 

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout)] // a command's output is its purpose
 
 mod check;
+mod python;
 mod tidy;
 
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ cargo xtask COMMAND
 
   tidy                 the house's own rules, over every file git knows or would add
   check [OPTIONS]      everything CI does, in order, with the time of each step:
-                       fmt, tidy, clippy, deny, test, doc
+                       fmt, tidy, clippy, deny, test, python, doc
       --only STEP      that step alone
       --from STEP      that step and those after it
       --online         let `deny` fetch the advisory database and check against it
