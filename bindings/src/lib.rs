@@ -160,11 +160,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`] where nothing could be done at all; the link's and the hub's faults are in the report.
     pub fn sync(&self) -> Result<SyncReport, ApiError> {
-        Ok(self.inner.sync(&|progress| {
-            if let Some(event) = shapes::event(progress) {
-                self.put(event);
-            }
-        })?)
+        Ok(self.inner.sync(&|progress| self.put(shapes::event(progress)))?)
     }
 
     /// The next event of a sync, oldest first; none if there is none now.

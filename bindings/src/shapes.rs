@@ -275,15 +275,14 @@ pub struct WipeReport {
     pub journal_pending: u64,
 }
 
-/// A sync's progress as an event to be pulled; plans are left out, the bytes say them again.
-pub(crate) fn event(progress: SyncProgress) -> Option<SyncEvent> {
-    Some(match progress {
+/// A sync's progress as an event to be pulled.
+pub(crate) fn event(progress: SyncProgress) -> SyncEvent {
+    match progress {
         SyncProgress::Connecting => SyncEvent::Connecting,
-        SyncProgress::Planned { .. } => return None,
         SyncProgress::Fetched { bytes, of } => SyncEvent::Fetched { bytes, of },
         SyncProgress::Applying { compartment, rows, of } => SyncEvent::Applying { compartment, rows, of },
         SyncProgress::Usable { compartment } => SyncEvent::Usable { compartment },
         SyncProgress::Waiting { ms } => SyncEvent::Waiting { ms },
         SyncProgress::LateHit(hit) => SyncEvent::LateHit { hit },
-    })
+    }
 }

@@ -66,9 +66,6 @@ impl Bar {
     pub(crate) fn sync(&self, p: SyncProgress) {
         match p {
             SyncProgress::Connecting => self.bar.set_message("connecting"),
-            SyncProgress::Planned { compartment, .. } => {
-                self.bar.set_message(format!("planning {}", plain(&compartment)))
-            }
             SyncProgress::Fetched { bytes, of } => self.set("fetching".into(), bytes, Some(of), true),
             SyncProgress::Applying { compartment, rows, of } => {
                 self.set(format!("applying {}", plain(&compartment)), rows, Some(of), false);

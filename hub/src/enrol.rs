@@ -115,9 +115,10 @@ impl Hub {
         )?;
         let issued = issue(&tx, &ca, &spki, device)?;
         tx.execute("UPDATE enrol_code SET device = ?1 WHERE secret_sha256 = ?2", params![device.0, secret])?;
+        let welcome = self.welcome(&tx, device, issued.der, &ca, issued.issued)?;
         tx.commit()?;
         tracing::info!(%device, vault = vault_word(&request.vault), "a device was enrolled");
-        self.welcome(device, issued.der, &ca, issued.issued)
+        Ok(welcome)
     }
 
     /// The same request again: the answer was lost on the way.
@@ -142,7 +143,7 @@ impl Hub {
             [id.0],
             |r| Ok((r.get(0)?, r.get(1)?)),
         )?;
-        self.welcome(id, der, &self.ca()?, Timestamp(issued))
+        self.welcome(conn, id, der, &self.ca()?, Timestamp(issued))
     }
 
     fn fit_to_enrol(&self, conn: &Connection, request: &EnrolRequest) -> Result<(), ApiError> {
@@ -158,12 +159,23 @@ impl Hub {
         Ok(())
     }
 
-    fn welcome(&self, device: DeviceId, der: Vec<u8>, ca: &Ca, issued: Timestamp) -> Result<EnrolResponse, ApiError> {
+    fn welcome(
+        &self,
+        conn: &Connection,
+        device: DeviceId,
+        der: Vec<u8>,
+        ca: &Ca,
+        issued: Timestamp,
+    ) -> Result<EnrolResponse, ApiError> {
+        let (officer, role) = conn
+            .query_row("SELECT officer, role FROM device WHERE id = ?1", [device.0], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(EnrolResponse {
             device,
             certificates: vec![der, ca.der().to_vec()],
             renew_after: issued.plus_secs(ca::DEVICE_DAYS * 24 * 3600 * 2 / 3),
             root: self.root_document()?,
+            officer,
+            role,
         })
     }
 
@@ -174,7 +186,7 @@ impl Hub {
         let conn = self.conn()?;
         let issued = issue(&conn, &ca, &spki, device)?;
         tracing::info!(%device, "a certificate was renewed");
-        self.welcome(device, issued.der, &ca, issued.issued)
+        self.welcome(&conn, device, issued.der, &ca, issued.issued)
     }
 
     /// What is known of a device.

@@ -187,3 +187,33 @@ fn rule_10_checks_go_on_during_a_sync() {
     assert!(worst < 2_000, "a check waited {worst} ms for a sync");
     assert!(check(&device, "AB11999C").hits[0].title.starts_with("Blue"));
 }
+
+/// Rule 6: each entry names who asked, the first ones too, when there is no grant on the device yet.
+#[test]
+fn rule_6_entries_before_the_first_sync_name_officer_and_role() {
+    let hub = TestHub::start();
+    hub.publish(&List::vehicles("cars", "cars").car("AA11AAA", "Red"));
+    let device = hub.enrol("early");
+    let early = check(&device, "AA11AAA");
+    assert_eq!(early.outcome, Outcome::CannotSay);
+    sync(&device);
+    let account = hub.account(&device.status().unwrap().device);
+    assert!(account.len() >= 2, "{account:?}");
+    for entry in &account {
+        assert_eq!((&entry["officer"], &entry["role"]), (&"officer-early".into(), &"patrol".into()), "{entry}");
+    }
+}
+
+/// Rule 1: a question that could not be read was put to no source, and no sentence says otherwise.
+#[test]
+fn rule_1_a_question_that_asks_for_nothing_searches_nothing() {
+    let hub = TestHub::start();
+    hub.publish(&List::vehicles("cars", "cars").car("AA11AAA", "Red"));
+    let device = hub.enrol("phone");
+    sync(&device);
+    let none = check(&device, "--");
+    assert_eq!((none.outcome, none.warnings_state), (Outcome::CannotSay, WarningsState::NotLoaded));
+    assert_eq!(none.error.as_ref().map(|e| e.code.as_str()), Some("invalid_query"));
+    assert!(none.coverage.is_empty() && !none.text.contains("Searched"), "{}", none.text);
+    assert!(none.text.contains("Nothing was searched: correct the question"), "{}", none.text);
+}

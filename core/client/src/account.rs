@@ -31,8 +31,10 @@ pub(crate) struct Line {
 impl Device {
     /// Writes `lines` in one durable transaction; returns the number of the first.
     pub(crate) fn account(&self, view: &View, at: Timestamp, lines: Vec<Line>) -> Result<u64, ClientError> {
-        let (officer, role, grant_version) =
-            view.grant.as_ref().map_or_else(Default::default, |g| (g.officer.clone(), g.role.clone(), g.grant_version));
+        let (officer, role, grant_version) = match &view.grant {
+            Some(g) => (g.officer.clone(), g.role.clone(), g.grant_version),
+            None => (self.enrolled_as.0.clone(), self.enrolled_as.1.clone(), 0),
+        };
         let policy_version = view.policy.as_ref().map_or(0, |p| p.policy_version);
         let mut entries: Vec<(Entry, Option<Told>)> = lines
             .into_iter()

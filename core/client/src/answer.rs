@@ -20,6 +20,7 @@ const CONFIRM_POSSIBLE: &str = "Possible match only: compare the particulars (ma
 const CONFIRM_NONE: &str =
     "No trace is not 'clear': check again when signal returns, and ask control where it matters.";
 const CONFIRM_CANNOT: &str = "Nothing could be searched: ask control by radio.";
+const CONFIRM_INVALID: &str = "Nothing was searched: correct the question and ask again, or ask control by radio.";
 
 /// The word of a coverage state.
 pub(crate) const fn state_word(state: CoverageState) -> &'static str {
@@ -30,6 +31,9 @@ pub(crate) const fn state_word(state: CoverageState) -> &'static str {
         CoverageState::Withheld => "withheld",
     }
 }
+
+/// Error code of a question that could not be read or does not ask for anything.
+pub(crate) const INVALID_QUERY: &str = "invalid_query";
 
 fn urgency(code: &str) -> usize {
     DANGER.iter().position(|d| *d == code).unwrap_or(DANGER.len())
@@ -226,6 +230,9 @@ pub(crate) struct Draft<'a> {
 /// Puts the answer together.
 pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
     let Draft { kind, reference, found, covered, error, now } = draft;
+    // What cannot be read as a question searches nothing, whatever there would be to search (rule 1).
+    let invalid = error.as_ref().is_some_and(|e| e.code == INVALID_QUERY);
+    let covered = if invalid { &[] } else { covered };
     let searched = covered.iter().any(Covered::searched);
     let outcome = match found.hits.first() {
         _ if error.is_some() || !searched => Outcome::CannotSay,
@@ -238,7 +245,7 @@ pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
         outcome,
         reference,
         warnings_state,
-        confirm: confirm(outcome).into(),
+        confirm: if invalid { CONFIRM_INVALID } else { confirm(outcome) }.into(),
         banner: banner(&found.hits),
         hits: found.hits,
         total: found.total,
@@ -322,7 +329,8 @@ fn text(a: &Answer) -> String {
             CoverageState::Missing => writeln!(t, "NOT searched: {} (not on this device yet).", c.source),
             CoverageState::Withheld => writeln!(t, "NOT searched: {} (withheld by policy).", c.source),
         };
-        if c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
+        let searched = matches!(c.state, CoverageState::Current | CoverageState::Stale);
+        if searched && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
             let _ = writeln!(t, "{} records there have no usable mark and cannot be found by one.", c.unsearchable);
         }
     }
@@ -340,8 +348,9 @@ fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {
         t.push('\n');
     }
     let word = if h.outcome == Outcome::Hit { "HIT" } else { "POSSIBLE MATCH" };
+    // The best grade is not spoken as it is called: "possible, certain" would be heard as a hit (rule 3).
     let grade = match h.grade {
-        Grade::Certain => "certain",
+        Grade::Certain => "very strong",
         Grade::Strong => "strong",
         Grade::Fair => "fair",
         Grade::Weak => "weak",

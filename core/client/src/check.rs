@@ -155,11 +155,13 @@ impl Device {
                 error = Some(AnswerError { code: "not_synced".into(), text });
             }
             (Ok(_), Question::Unreadable { problem, .. }) => {
-                error = Some(AnswerError { code: "invalid_query".into(), text: problem.clone() });
+                error = Some(AnswerError { code: answer::INVALID_QUERY.into(), text: problem.clone() });
             }
             (Ok(permit), Question::Query(query)) => match self.search(permit, &covered, query, now) {
                 Ok(f) => found = f,
-                Err(SearchError::Invalid(text)) => error = Some(AnswerError { code: "invalid_query".into(), text }),
+                Err(SearchError::Invalid(text)) => {
+                    error = Some(AnswerError { code: answer::INVALID_QUERY.into(), text })
+                }
                 Err(SearchError::Store(e)) => return Err(e.into()),
             },
         }
@@ -169,7 +171,9 @@ impl Device {
             covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
         let mut answer = answer::compose(draft, request);
         answer.took_us = watch.micros();
-        let line = Line { kind: entry(&answer, request, &covered, &ids), told: told(&answer, request, &ids) };
+        // The account names what was consulted: nothing, where nothing could be asked.
+        let consulted: &[Covered] = if answer.coverage.is_empty() { &[] } else { &covered };
+        let line = Line { kind: entry(&answer, request, consulted, &ids), told: told(&answer, request, &ids) };
         Ok(Pending { answer, line })
     }
 

@@ -32,6 +32,8 @@ pub struct Device {
     pub(crate) journal: Journal,
     pub(crate) shelf: Shelf,
     pub(crate) root: Root,
+    /// Officer and role as enrolled: the account's, until a grant says them.
+    pub(crate) enrolled_as: (String, String),
     view: RwLock<Arc<View>>,
     clock_high: AtomicI64,
     wiped: AtomicBool,
@@ -70,6 +72,7 @@ pub(crate) mod doc {
     pub(crate) const CERTIFICATES: &str = "certificates";
     pub(crate) const RENEW_AFTER: &str = "renew_after";
     pub(crate) const ROOT: &str = "root";
+    pub(crate) const OFFICER: &str = "officer";
     pub(crate) const HEAD: &str = "head";
     pub(crate) const HEAD_VERSION: &str = "head_version";
     pub(crate) const SET_HASH: &str = "set_hash";
@@ -118,8 +121,10 @@ impl Device {
         let get = |name: &str| -> Result<Vec<u8>, ClientError> { state.get(name)?.ok_or(ClientError::Keyring) };
         // Verified against the enrolment code when it came; the state file is authenticated by its key.
         let root: Root = decode(&get(doc::ROOT)?)?;
+        let enrolled_as = decode(&get(doc::OFFICER)?)?;
         let device = Self {
             device: keys.device,
+            enrolled_as,
             view: RwLock::default(),
             clock_high: AtomicI64::new(match state.get(doc::CLOCK)? {
                 Some(b) => decode::<Timestamp>(&b)?.0,

@@ -90,6 +90,7 @@ impl Device {
                 (doc::CERTIFICATES, Some(&encode(&response.certificates)?)),
                 (doc::RENEW_AFTER, Some(&encode(&response.renew_after)?)),
                 (doc::ROOT, Some(&encode(&root)?)),
+                (doc::OFFICER, Some(&encode(&(&response.officer, &response.role))?)),
             ])?;
         }
         // The keyring comes last: its presence is what makes this an enrolled device.

@@ -39,7 +39,7 @@ pub struct DeviceStatus {
     pub journal: JournalStatus,
     /// What officers were told and has changed since, within policy's window.
     pub late_hits: Vec<LateHit>,
-    /// Bytes fetched and waiting to be applied.
+    /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
 }
 

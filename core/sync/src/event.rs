@@ -24,6 +24,8 @@ pub struct Held {
     pub device: DeviceId,
     /// Highest head version committed.
     pub head_version: u64,
+    /// Hash of that head's bytes, if it is known: of one version there is only one head.
+    pub head_hash: Option<Hash32>,
     /// Manifest set committed.
     pub set_hash: Hash32,
     /// The grant in force.

@@ -11,7 +11,8 @@ use beatcheck_wire::{
 /// Signature, not expired, never backwards; of one version there is only one content.
 pub(crate) fn head(bytes: &[u8], held: &Held, trust: &Trust, now: Timestamp) -> Result<Head, SyncFault> {
     let head: Head = envelope::open(DocKind::Head, bytes, &[trust.publish])?;
-    if head.head_version < held.head_version {
+    let other = head.head_version == held.head_version && held.head_hash.is_some_and(|h| h != Hash32::of(bytes));
+    if head.head_version < held.head_version || other {
         return Err(SyncFault::HeadReplayed { found: head.head_version, known: held.head_version });
     }
     if head.expires <= now {
@@ -20,7 +21,8 @@ pub(crate) fn head(bytes: &[u8], held: &Held, trust: &Trust, now: Timestamp) -> 
     Ok(head)
 }
 
-/// Signatures of grant and policy, this device, never backwards, every key present and the one that is named.
+/// Signatures of grant and policy, this device, never backwards (a grant signed again under its number is the hub's
+/// to decide: its signature and the keys it names are what counts), every key present and the one that is named.
 pub(crate) fn grant(bundle: &GrantBundle, held: &Held, trust: &Trust) -> Result<(Grant, Policy), SyncFault> {
     let grant: Grant = envelope::open(DocKind::Grant, &bundle.grant, &[trust.grant])?;
     if grant.device != held.device {

@@ -284,3 +284,16 @@ fn a_busy_hub_is_obeyed_and_a_refusal_is_not_argued_with() {
     assert_eq!(always(&revoked), ("hub_refused", 1, vec![]));
     assert_eq!(always(&FetchFault::NotFound), ("hub_refused", 1, vec![]));
 }
+
+#[test]
+fn of_one_head_version_there_is_one_head() {
+    let at = |head_hash| {
+        let mut case = Case::default();
+        case.held.head_version = case.head.head_version;
+        case.held.head_hash = head_hash;
+        case
+    };
+    assert_eq!(at(Some(Hash32([7; 32]))).fault(), ("replayed", "head"), "same version, other bytes");
+    let (outcome, _) = at(None).run();
+    assert_eq!(outcome.fault, None, "nothing is known of the bytes: only the version counts");
+}

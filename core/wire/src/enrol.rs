@@ -130,6 +130,10 @@ pub struct EnrolResponse {
     pub renew_after: beatcheck_model::Timestamp,
     /// The signed root.
     pub root: Vec<u8>,
+    /// Whom the code was made for: the account names them from its first entry, before there is a grant (rule 6).
+    pub officer: String,
+    /// The role the code was made for.
+    pub role: String,
 }
 
 /// A request for a new certificate, by the old one.

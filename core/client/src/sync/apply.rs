@@ -40,7 +40,8 @@ impl Iterator for Rows<'_, '_> {
             match opened {
                 Ok(changes) => self.now = changes.into_iter(),
                 Err(e) => {
-                    if matches!(e, StoreError::Wire(_)) {
+                    // Fetched again, other bytes may come; what the hub sealed so would only come again.
+                    if matches!(e, StoreError::Wire(WireError::HashMismatch | WireError::Truncated)) {
                         self.damaged.set(Some(s.hash));
                     }
                     return Some(Err(e));

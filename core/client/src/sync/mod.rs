@@ -126,6 +126,7 @@ impl Device {
         let mut held = Held {
             device: self.device,
             head_version: get(doc::HEAD_VERSION)?.map(|b| decode(&b)).transpose()?.unwrap_or(0),
+            head_hash: get(doc::HEAD)?.map(|b| Hash32::of(&b)),
             set_hash: get(doc::SET_HASH)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
             policy_version: view.policy.as_ref().map_or(0, |p| p.policy_version),
             grant: view.grant.clone(),

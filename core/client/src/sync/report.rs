@@ -9,13 +9,6 @@ use serde::{Deserialize, Serialize};
 pub enum SyncProgress {
     /// Connecting to the hub.
     Connecting,
-    /// A compartment's route is known: bytes to fetch, without what is staged already.
-    Planned {
-        /// Compartment's name.
-        compartment: String,
-        /// Bytes.
-        bytes: u64,
-    },
     /// Bytes fetched so far in this sync, of those planned so far.
     Fetched {
         /// Fetched.

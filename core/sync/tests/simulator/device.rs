@@ -73,6 +73,7 @@ impl Device {
         Held {
             device: hub.device,
             head_version: self.head_version,
+            head_hash: None,
             set_hash: self.set_hash,
             grant: self.grant.clone(),
             policy_version: self.policy_version,

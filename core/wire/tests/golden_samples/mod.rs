@@ -267,6 +267,8 @@ pub(crate) fn enrol_response() -> EnrolResponse {
         certificates: vec![vec![0x30; 8], vec![0x31; 8]],
         renew_after: AT.plus_secs(20 * 24 * 3600),
         root: key(1).sign(DocKind::Root, &root()).unwrap(),
+        officer: "PC-4711".into(),
+        role: "patrol".into(),
     }
 }
 
