@@ -331,7 +331,10 @@ fn text(a: &Answer) -> String {
         };
         let searched = matches!(c.state, CoverageState::Current | CoverageState::Stale);
         if searched && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
-            let _ = writeln!(t, "{} records there have no usable mark and cannot be found by one.", c.unsearchable);
+            let _ = match c.unsearchable {
+                1 => writeln!(t, "1 record there has no usable mark and cannot be found by one."),
+                n => writeln!(t, "{n} records there have no usable mark and cannot be found by one."),
+            };
         }
     }
     let _ = write!(t, "{} Reference {}.", a.confirm, a.reference);
