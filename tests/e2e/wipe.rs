@@ -13,6 +13,9 @@ fn record_files(home: &Path) -> usize {
 const ALL: &str = "[roles.patrol]\ncompartments = ['*']\npurposes = ['traffic_stop']\n";
 const LESS: &str = "[roles.patrol]\ncompartments = ['keep']\npurposes = ['traffic_stop']\n";
 
+/// The desk vault's file of the key that wraps the first keyring.
+const OLD_KEY: &str = "wrap-1.wrap";
+
 #[test]
 fn a_withdrawn_compartment_is_gone_with_a_receipt_and_comes_back() {
     let hub = TestHub::start();
@@ -24,6 +27,7 @@ fn a_withdrawn_compartment_is_gone_with_a_receipt_and_comes_back() {
     assert_eq!(record_files(&home), 2);
     assert_eq!(check(&device, "BB22BBB").outcome, Outcome::Hit);
     let keyring = std::fs::read(home.join("keyring.bin")).unwrap();
+    assert!(home.join("vault").join(OLD_KEY).exists(), "the key that is to be destroyed");
 
     hub.hub.policy_set(LESS).unwrap();
     let report = sync(&device);
@@ -39,7 +43,10 @@ fn a_withdrawn_compartment_is_gone_with_a_receipt_and_comes_back() {
     std::fs::write(home.join("keyring.bin"), keyring).unwrap();
     assert!(hub.reopen("phone").is_err());
     std::fs::write(home.join("keyring.bin"), now).unwrap();
+    // As if it had crashed before the old key was destroyed: opening finishes that.
+    std::fs::write(home.join("vault").join(OLD_KEY), [7; 32]).unwrap();
     let device = hub.reopen("phone").unwrap();
+    assert!(!home.join("vault").join(OLD_KEY).exists(), "the superseded key is destroyed");
     assert_eq!(check(&device, "BB22BBB").outcome, Outcome::NoTrace);
     sync(&device);
     let status = device.status().unwrap();

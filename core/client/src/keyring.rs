@@ -143,6 +143,14 @@ impl Keyring {
             plain = open;
         }
         let keys = postcard::from_bytes(&plain).map_err(|_| ClientError::Keyring)?;
+        if generation > 1 {
+            // A crash between writing this keyring and destroying what the one before was wrapped by: it is finished here,
+            // or a copy of the old one on flash could still be opened.
+            // Where the vault cannot do it now, the next opening tries again, and checks are answered meanwhile.
+            if let Err(e) = vault.destroy(label(generation - 1)) {
+                tracing::warn!(error = %e, "a superseded vault key could not be destroyed");
+            }
+        }
         Ok(Self { keys, generation, pin })
     }
 

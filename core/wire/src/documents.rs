@@ -65,7 +65,7 @@ pub struct Head {
     pub expires: Timestamp,
     /// Hash of the manifest set's bytes.
     pub set_hash: Hash32,
-    /// When to ask next, in seconds; the device adds jitter.
+    /// When to ask next, in seconds. Whoever schedules the sync is to add jitter: the core hands the number on.
     pub ask_again_s: u32,
 }
 
