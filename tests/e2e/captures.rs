@@ -1,6 +1,6 @@
 //! Real input: two captures of New Zealand Police's list of stolen vehicles, taken in as if they were of now.
 
-use crate::support::{PURPOSE, TestHub, core_sync, now, repo};
+use crate::support::{PURPOSE, TestHub, core_sync, not_tested, now, repo};
 use beatcheck_client::{CheckRequest, Device, FixedClock};
 use beatcheck_model::{Answer, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,7 @@ fn captures() -> (PathBuf, PathBuf, bool) {
     if real.join("2024-05.csv").exists() {
         return (real.join("2024-04.csv"), real.join("2024-05.csv"), true);
     }
-    eprintln!("\n*** THE REAL CAPTURES ARE NOT HERE ({}): SYNTHETIC LISTS STAND IN ***\n", real.display());
+    not_tested(&format!("the real captures, which are not in {}: synthetic lists stand in", real.display()));
     (repo("fixtures/small/hot-list-a.csv"), repo("fixtures/small/hot-list-b.csv"), false)
 }
 

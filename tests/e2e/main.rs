@@ -1,7 +1,8 @@
 //! The contracts of the shipped library: end to end, through the public surface, against a real hub on loopback.
 //!
-//! Nothing here reaches below what an app can call, but for the clock: where time must pass, `beatcheck_client` is used
-//! in place of the thin skin over it, with a clock that stands still until it is set.
+//! Two modules reach below what an app can call: where time must pass, `beatcheck_client` is used in place of the thin skin
+//! over it, with a clock that stands still until it is set; and `machine` hands documents of the real hub to the sync's state
+//! machine in an order that no hub would send them in.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 mod at_rest;

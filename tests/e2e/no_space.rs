@@ -1,6 +1,6 @@
 //! No space left on the device: on a small file system of its own, which takes root to mount.
 
-use crate::support::{List, TestHub, check, events, sync, vrm};
+use crate::support::{List, TestHub, check, events, not_tested, sync, vrm};
 use beatcheck::{ApiError, Outcome};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ impl Mount {
         match run {
             Ok(out) if out.status.success() => Some(Self(dir)),
             other => {
-                eprintln!("\n*** NOT TESTED: a full disk needs the right to mount a tmpfs: {other:?} ***\n");
+                not_tested(&format!("a full disk, which needs the right to mount a tmpfs: {other:?}"));
                 None
             }
         }

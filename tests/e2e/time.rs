@@ -1,26 +1,32 @@
 //! What time does: staleness, the lease, and clocks that are set back.
 
 use crate::support::{List, PURPOSE, TestHub, core_check, core_sync, events, fault, now};
-use beatcheck_client::{CheckRequest, FixedClock};
-use beatcheck_model::{CoverageState, Outcome};
+use beatcheck_client::{CheckRequest, Device, FixedClock};
+use beatcheck_model::{CoverageState, Outcome, Timestamp};
 use std::sync::Arc;
 
 const HOUR: i64 = 3600;
 
-#[test]
-fn a_lease_ends_and_no_clock_brings_it_back() {
+/// A hub whose clock stands still, and a device beside it that holds its one car.
+fn begun() -> (Timestamp, TestHub, Arc<FixedClock>, Device) {
     let start = now();
     let hub = TestHub::with_clock(Arc::new(beatcheck_hub::FixedClock::new(start)));
     hub.publish(&List::vehicles("cars", "cars").car("AB12CDE", "Red"));
     let clock = Arc::new(FixedClock::new(start));
     let device = hub.enrol_core("phone", &clock);
     assert!(core_sync(&device).complete);
+    (start, hub, clock, device)
+}
+
+#[test]
+fn a_lease_ends_and_no_clock_brings_it_back() {
+    let (start, hub, clock, device) = begun();
     assert_eq!(device.status().unwrap().lease_ends, Some(start.plus_secs(72 * HOUR)));
     clock.set(start.plus_secs(71 * HOUR));
     assert_eq!(core_check(&device, "AB12CDE").outcome, Outcome::Hit);
 
     clock.set(start.plus_secs(73 * HOUR));
-    let ended = |when: &str, device: &beatcheck_client::Device| {
+    let ended = |when: &str, device: &Device| {
         let a = core_check(device, "AB12CDE");
         assert_eq!(a.error.as_ref().map(|e| e.code.as_str()), Some("lease_ended"), "{when}: {}", a.text);
         assert!(a.outcome == Outcome::CannotSay && a.hits.is_empty());
@@ -53,12 +59,7 @@ fn a_lease_ends_and_no_clock_brings_it_back() {
 
 #[test]
 fn an_expired_head_makes_stale_and_says_so() {
-    let start = now();
-    let hub = TestHub::with_clock(Arc::new(beatcheck_hub::FixedClock::new(start)));
-    hub.publish(&List::vehicles("cars", "cars").car("AB12CDE", "Red"));
-    let clock = Arc::new(FixedClock::new(start));
-    let device = hub.enrol_core("phone", &clock);
-    assert!(core_sync(&device).complete);
+    let (_, _hub, clock, device) = begun();
     let fresh = core_check(&device, "AB12CDE");
     assert_eq!(fresh.coverage[0].state, CoverageState::Current);
     assert!(!fresh.text.contains("STALE"));
@@ -91,7 +92,7 @@ fn an_old_or_overdue_or_refused_extract_is_stale() {
     hub.publish(&fine);
     let device = hub.enrol_core("phone", &clock);
     core_sync(&device);
-    let states = |device: &beatcheck_client::Device| {
+    let states = |device: &Device| {
         let a = core_check(device, "AB12CDE");
         let of = |n: &str| a.coverage.iter().find(|c| c.source == n).unwrap().state;
         (of("due"), of("fine"))

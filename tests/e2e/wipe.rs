@@ -63,6 +63,30 @@ fn a_withdrawn_compartment_is_gone_with_a_receipt_and_comes_back() {
 }
 
 #[test]
+fn a_withdrawal_that_a_crash_cut_short_still_gets_its_receipt() {
+    let hub = TestHub::start();
+    hub.ingest(&List::vehicles("kept", "keep").car("AA11AAA", "Red")).unwrap();
+    hub.publish(&List::vehicles("taken", "take").car("BB22BBB", "Red"));
+    let device = hub.enrol("phone");
+    let id = device.status().unwrap().device;
+    sync(&device);
+    drop(device);
+    let state = hub.path("phone").join("state.db");
+    let before = std::fs::read(&state).unwrap();
+    hub.hub.policy_set(LESS).unwrap();
+    assert_eq!(sync(&hub.reopen("phone").unwrap()).withdrawn, ["take"]);
+    // The keys are gone, and the state does not know it yet: as after a crash between the two.
+    std::fs::write(&state, before).unwrap();
+    let device = hub.reopen("phone").unwrap();
+    assert!(check(&device, "BB22BBB").hits.is_empty());
+    assert_eq!(sync(&device).withdrawn, ["take"], "it is finished");
+    let account = hub.account(&id);
+    let receipts = events(&account, "compartment_withdrawn");
+    assert!(receipts.len() == 2 && receipts.iter().all(|r| r["name"] == "take"), "{receipts:?}");
+    assert!(receipts[1]["grant_version"].as_u64() > account[0]["grant_version"].as_u64());
+}
+
+#[test]
 fn a_wiped_device_keeps_its_account_until_the_hub_has_it() {
     let mut hub = TestHub::start();
     hub.publish(&List::vehicles("cars", "cars").car("AA11AAA", "Red"));

@@ -1,8 +1,8 @@
 //! Everything CI does, step by step, stopping at the first that fails.
 //!
-//! The cheap steps come first, so that a forgotten `cargo fmt` costs a second and not ten minutes. Tests that take long
-//! are `#[ignore]`d where they stand, so plain `cargo test` is the short run. Advisories are left out unless asked
-//! for: they need the network, and a check that depends on the day cannot be repeated.
+//! The cheap steps come first, so that a forgotten `cargo fmt` costs a second and not ten minutes. No test is switched
+//! off; what takes long is a command of its own that the README names. Advisories are left out unless asked for: they need
+//! the network, and a check that depends on the day cannot be repeated.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

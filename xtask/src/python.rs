@@ -4,16 +4,12 @@ use crate::check::{cargo, clean, succeeds};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Packages that the smoke test needs: the library, the bindings' generator, the command.
-const PACKAGES: [&str; 3] = ["beatcheck", "beatcheck-bindgen", "beatcheck-cli"];
-
 /// Builds, generates and runs it; true if all passed.
 pub(crate) fn run(root: &Path) -> bool {
+    // The whole workspace, and not only what is needed: another choice of packages is another choice of features, and
+    // would compile dependencies anew that the tests have just compiled.
     let mut build = cargo(root);
-    build.arg("build");
-    PACKAGES.iter().for_each(|p| {
-        build.args(["--package", p]);
-    });
+    build.args(["build", "--workspace"]);
     if !succeeds(&mut build) {
         return false;
     }

@@ -1,6 +1,6 @@
 //! Makes hits of candidates, and words of hits. What an officer reads is written here and nowhere else.
 
-use crate::check::{CheckRequest, Found};
+use crate::check::Found;
 use crate::cover::{self, Covered};
 use beatcheck_model::{
     Answer, AnswerError, Body, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Person,
@@ -228,11 +228,8 @@ pub(crate) struct Draft<'a> {
 }
 
 /// Puts the answer together.
-pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
+pub(crate) fn compose(draft: Draft<'_>) -> Answer {
     let Draft { kind, reference, found, covered, error, now } = draft;
-    // What cannot be read as a question searches nothing, whatever there would be to search (rule 1).
-    let invalid = error.as_ref().is_some_and(|e| e.code == INVALID_QUERY);
-    let covered = if invalid { &[] } else { covered };
     let searched = covered.iter().any(Covered::searched);
     let outcome = match found.hits.first() {
         _ if error.is_some() || !searched => Outcome::CannotSay,
@@ -245,7 +242,7 @@ pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
         outcome,
         reference,
         warnings_state,
-        confirm: if invalid { CONFIRM_INVALID } else { confirm(outcome) }.into(),
+        confirm: confirm(outcome, error.as_ref()).into(),
         banner: banner(&found.hits),
         hits: found.hits,
         total: found.total,
@@ -261,8 +258,9 @@ pub(crate) fn compose(draft: Draft<'_>, _request: &CheckRequest) -> Answer {
     answer
 }
 
-const fn confirm(outcome: Outcome) -> &'static str {
+fn confirm(outcome: Outcome, error: Option<&AnswerError>) -> &'static str {
     match outcome {
+        Outcome::CannotSay if error.is_some_and(|e| e.code == INVALID_QUERY) => CONFIRM_INVALID,
         Outcome::Hit => CONFIRM_HIT,
         Outcome::Possible => CONFIRM_POSSIBLE,
         Outcome::NoTrace => CONFIRM_NONE,
@@ -329,8 +327,7 @@ fn text(a: &Answer) -> String {
             CoverageState::Missing => writeln!(t, "NOT searched: {} (not on this device yet).", c.source),
             CoverageState::Withheld => writeln!(t, "NOT searched: {} (withheld by policy).", c.source),
         };
-        let searched = matches!(c.state, CoverageState::Current | CoverageState::Stale);
-        if searched && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
+        if c.state.searched() && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
             let _ = match c.unsearchable {
                 1 => writeln!(t, "1 record there has no usable mark and cannot be found by one."),
                 n => writeln!(t, "{n} records there have no usable mark and cannot be found by one."),

@@ -142,7 +142,7 @@ impl Device {
         };
         let permit = self.permit(view, &request.purpose, now);
         let loaded = self.shelf.ids();
-        let covered = cover::of(view, permit.as_ref().ok(), &loaded, kind, now);
+        let mut covered = cover::of(view, permit.as_ref().ok(), &loaded, kind, now);
         let mut error = None;
         let mut found = Found::default();
         match (&permit, &request.question) {
@@ -165,15 +165,17 @@ impl Device {
                 Err(SearchError::Store(e)) => return Err(e.into()),
             },
         }
+        if error.as_ref().is_some_and(|e| e.code == answer::INVALID_QUERY) {
+            // No source was consulted, whatever there would be to search: neither answer nor account names one (rule 1).
+            covered.clear();
+        }
         let reference = account::reference(&self.env)?;
         let draft = Draft { kind, reference: reference.clone(), found, covered: &covered, error, now };
         let ids: BTreeMap<String, String> =
             covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
-        let mut answer = answer::compose(draft, request);
+        let mut answer = answer::compose(draft);
         answer.took_us = watch.micros();
-        // The account names what was consulted: nothing, where nothing could be asked.
-        let consulted: &[Covered] = if answer.coverage.is_empty() { &[] } else { &covered };
-        let line = Line { kind: entry(&answer, request, consulted, &ids), told: told(&answer, request, &ids) };
+        let line = Line { kind: entry(&answer, request, &covered, &ids), told: told(&answer, request, &ids) };
         Ok(Pending { answer, line })
     }
 

@@ -16,7 +16,7 @@ pub(crate) struct Covered {
 impl Covered {
     /// Whether it was searched.
     pub(crate) fn searched(&self) -> bool {
-        matches!(self.shown.state, CoverageState::Current | CoverageState::Stale)
+        self.shown.state.searched()
     }
 }
 

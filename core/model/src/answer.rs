@@ -73,6 +73,14 @@ pub enum CoverageState {
     Withheld,
 }
 
+impl CoverageState {
+    /// Whether the source was searched, fresh or not.
+    #[must_use]
+    pub const fn searched(self) -> bool {
+        matches!(self, Self::Current | Self::Stale)
+    }
+}
+
 /// A reason that an officer can say aloud.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {

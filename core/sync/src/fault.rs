@@ -39,8 +39,10 @@ pub enum SyncFault {
         "the hub's head expired at {0}: data stays as it is and is shown as stale; ask the hub's operator to publish"
     )]
     HeadExpired(beatcheck_model::Timestamp),
-    /// A head older than the one known.
-    #[error("the hub showed an older state (head {found}, known {known}): refused as a replay")]
+    /// A head older than the one known, or another of the same number.
+    #[error(
+        "the hub showed an older state, or another of the same number (head {found}, known {known}): refused as a replay"
+    )]
     HeadReplayed {
         /// Version shown.
         found: u64,

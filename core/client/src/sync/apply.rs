@@ -11,9 +11,6 @@ use beatcheck_wire::{Hash32, Manifest, SegmentRef, WireError, segment};
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// Rows between two reports of progress.
-const REPORT_EVERY: u64 = 2_000;
-
 /// Opens staged segments one after the other: one segment's rows in memory at a time.
 struct Rows<'a, 'b> {
     run: &'a Run<'b>,
@@ -158,11 +155,9 @@ impl Run<'_> {
         let device = self.device;
         let (file, file_key): ([u8; 16], [u8; 32]) = (device.env.random()?, device.env.random()?);
         let of = m.rows;
-        let mut progress = |done: u64| {
-            if done.is_multiple_of(REPORT_EVERY) {
-                (self.progress)(SyncProgress::Applying { compartment: name.to_owned(), rows: done, of });
-            }
-        };
+        // The store says how often: now and then, and at the end.
+        let mut progress =
+            |rows: u64| (self.progress)(SyncProgress::Applying { compartment: name.to_owned(), rows, of });
         let path = device.home.record_file(&file);
         let fresh = Compartment::build(&path, &keyring::key(&file_key), m.kind, rows, expect, &mut progress)?;
         let mut ring = device.ring();

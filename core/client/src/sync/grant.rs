@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::account::Line;
-use crate::device::{decode, doc, encode};
+use crate::device::{View, decode, doc, encode};
 use crate::enrol::refusal;
 use crate::keyring::CompartmentKeys;
 use crate::{ClientError, tls};
@@ -12,6 +12,7 @@ use beatcheck_wire::enrol::{EnrolResponse, RenewRequest};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{CompartmentId, Grant, GrantBundle};
 use hyper::Method;
+use std::collections::BTreeSet;
 
 impl Run<'_> {
     /// Puts a verified grant in force. A compartment that it no longer names is unreadable when this returns: it is
@@ -20,13 +21,10 @@ impl Run<'_> {
         let device = self.device;
         let before = device.view();
         let mut ring = device.ring();
-        let gone: Vec<CompartmentId> = ring
-            .keys
-            .compartments
-            .iter()
-            .map(|c| c.id)
-            .filter(|id| !grant.compartments.iter().any(|c| c.id == *id))
-            .collect();
+        // What is still noted as held counts too: after a crash the keys may be gone, and the receipt not yet written.
+        let known = ring.keys.compartments.iter().map(|c| c.id).chain(before.held.keys().copied());
+        let gone: BTreeSet<CompartmentId> =
+            known.filter(|id| !grant.compartments.iter().any(|c| c.id == *id)).collect();
         let names: Vec<String> = gone.iter().map(|id| self.name(id)).collect();
         for id in &gone {
             device.shelf.take(id);
@@ -55,26 +53,26 @@ impl Run<'_> {
         for file in files {
             beatcheck_store::shred_file(&file)?;
         }
+        let receipts = gone.iter().zip(&names).map(|(id, name)| {
+            let kind = EntryKind::CompartmentWithdrawn { compartment: id.to_string(), name: name.clone() };
+            Line { kind, told: None }
+        });
+        let receipts: Vec<Line> = receipts.collect();
+        if !receipts.is_empty() {
+            // Before the grant is kept: once it is, nothing would ask for them again. Twice does no harm, never does.
+            let view = View { grant: Some(grant.clone()), policy: Some(policy.clone()), ..(*before).clone() };
+            device.account(&view, device.now(), receipts)?;
+        }
         let held: Vec<String> = gone.iter().map(|id| format!("{}{id}", doc::HELD)).collect();
         let mut documents: Vec<(&str, Option<&[u8]>)> =
             vec![(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))];
         documents.extend(held.iter().map(|name| (name.as_str(), None)));
         device.state.put_all(&documents)?;
         device.reload()?;
-        let mut lines: Vec<Line> = gone
-            .iter()
-            .zip(&names)
-            .map(|(id, name)| {
-                let kind = EntryKind::CompartmentWithdrawn { compartment: id.to_string(), name: name.clone() };
-                Line { kind, told: None }
-            })
-            .collect();
         let version = policy.policy_version;
         if before.policy.as_ref().is_none_or(|p| p.policy_version != version) {
-            lines.push(Line { kind: EntryKind::PolicyApplied { version }, told: None });
-        }
-        if !lines.is_empty() {
-            device.account(&device.view(), device.now(), lines)?;
+            let line = Line { kind: EntryKind::PolicyApplied { version }, told: None };
+            device.account(&device.view(), device.now(), vec![line])?;
         }
         self.report.withdrawn.extend(names);
         Ok(Event::GrantAdopted)

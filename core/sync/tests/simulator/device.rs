@@ -50,6 +50,7 @@ impl Store {
 #[derive(Default)]
 pub struct Device {
     pub head_version: u64,
+    pub head_hash: Option<Hash32>,
     pub set_hash: Hash32,
     pub grant: Option<Grant>,
     pub policy_version: u64,
@@ -73,7 +74,7 @@ impl Device {
         Held {
             device: hub.device,
             head_version: self.head_version,
-            head_hash: None,
+            head_hash: self.head_hash,
             set_hash: self.set_hash,
             grant: self.grant.clone(),
             policy_version: self.policy_version,

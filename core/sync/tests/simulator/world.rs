@@ -171,6 +171,7 @@ impl World {
         let known = &self.hub.heads[head_version as usize - 1];
         assert_eq!(known.1, head, "only a head that the hub signed is committed");
         self.device.head_version = head_version;
+        self.device.head_hash = Some(Hash32::of(head));
         if let Some(set) = set_hash {
             assert_eq!(known.0.set_hash, set);
             for (id, hash) in &self.hub.sets[&set].manifests {
