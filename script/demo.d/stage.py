@@ -7,6 +7,7 @@ import os
 import pty
 import shlex
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
