@@ -3,13 +3,34 @@
 use crate::HubError;
 use rusqlite::Connection;
 use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
 
 /// In order; a database knows how many it has had (`user_version`). Never edit one that has landed: add one.
 const MIGRATIONS: &[&str] =
     &[include_str!("../migrations/001_records.sql"), include_str!("../migrations/002_devices.sql")];
 
+/// Tries of [`ready`], a millisecond apart.
+const READY_TRIES: u32 = 5_000;
+
+/// Waits, once a process, until SQLCipher is ready: SQLite calls itself initialised before SQLCipher is, and a second
+/// thread that opens a database in that moment cannot set its key. (The device's store has the same, for itself: hub
+/// and store share no code that knows SQLite.)
+fn ready() {
+    static READY: Once = Once::new();
+    READY.call_once(|| {
+        for _ in 0..READY_TRIES {
+            if Connection::open_in_memory().is_ok_and(|c| c.pragma_update(None, "key", "ready").is_ok()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    });
+}
+
 /// Opens the database with its raw key.
 pub(crate) fn connect(path: &Path, key: &[u8; 32]) -> Result<Connection, HubError> {
+    ready();
     let conn = Connection::open(path)?;
     let hex: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect());
     conn.pragma_update(None, "key", format!("x'{}'", *hex))?;

@@ -9,6 +9,7 @@ use crate::{Key, StoreError};
 use rusqlite::{Connection, OpenFlags};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Once;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
@@ -41,6 +42,27 @@ pub fn assert_sqlite_version() -> Result<(), StoreError> {
     Err(StoreError::Sqlite(format!("SQLite {} is older than 3.51.3", rusqlite::version())))
 }
 
+/// Tries of [`ready`], a millisecond apart.
+const READY_TRIES: u32 = 5_000;
+
+/// Waits, once a process, until SQLCipher is ready.
+///
+/// `sqlite3_initialize` says that it is done before it has called SQLCipher's own initialisation (`SQLITE_EXTRA_INIT`): a
+/// second thread that opens a file in that moment finds no cipher, and setting its key fails. So the first opening is
+/// one in memory that others wait for; tried again, for somebody else in the process may just be initialising.
+fn ready() {
+    static READY: Once = Once::new();
+    READY.call_once(|| {
+        for _ in 0..READY_TRIES {
+            if Connection::open_in_memory().is_ok_and(|c| c.pragma_update(None, "key", "ready").is_ok()) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Whoever opens a file now gets the error itself.
+    });
+}
+
 /// Opens `path` with its key; a missing file is created only where `create` is set.
 ///
 /// The key is right if this succeeds on a file that has pages; an empty file fits any key.
@@ -51,6 +73,7 @@ pub(crate) fn connect(path: &Path, key: &Key, role: Role, create: bool) -> Resul
         let source = std::io::ErrorKind::NotFound.into();
         return Err(StoreError::Io { what: "opening a database".into(), source });
     }
+    ready();
     // No mutex: a connection is owned by one thread at a time, which the type system sees to.
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.busy_timeout(Duration::from_millis(BUSY_MS))?;
