@@ -9,6 +9,7 @@ mod checks;
 mod figure;
 mod job;
 mod main_job;
+mod matching;
 mod queries;
 mod sizes;
 mod step;
@@ -47,9 +48,15 @@ pub(crate) struct BenchArgs {
     /// Work here and leave everything; without it in a temporary directory that is removed
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Where the captures are (bench `captures`)
-    #[arg(long, value_name = "DIR", default_value = "../shared/data/nz-police-stolen-vehicles")]
-    data: PathBuf,
+    /// Where the captures are (bench `captures`), or the labelled set (bench `match`)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Which half of a labelled set is asked (bench `match`)
+    #[arg(long, value_name = "HALF", default_value = "report", value_parser = ["report", "tune"])]
+    half: String,
+    /// Write the questions that were not answered first to this file (bench `match`)
+    #[arg(long, value_name = "FILE")]
+    misses: Option<PathBuf>,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -58,11 +65,17 @@ pub(crate) struct BenchArgs {
     line: Vec<std::ffi::OsString>,
 }
 
+/// Where a bench looks that is given no `--data`.
+const CAPTURES: &str = "../shared/data/nz-police-stolen-vehicles";
+const LABELLED: &str = "target/match/100000";
+
 /// What a bench is run with.
 struct Setting<'a> {
     dir: &'a Path,
     size: u64,
     data: &'a Path,
+    half: &'a str,
+    misses: Option<&'a Path>,
 }
 
 struct Bench {
@@ -81,6 +94,11 @@ const BENCHES: &[Bench] = &[
         name: "captures",
         about: "two real lists of one source: bytes on the wire of first sync and delta beside the lists, compressed",
         run: captures::run,
+    },
+    Bench {
+        name: "match",
+        about: "a labelled set of persons and questions: who is found, who is told apart from strangers, how fast",
+        run: matching::run,
     },
 ];
 
@@ -117,7 +135,10 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
 
 /// One run, in a directory of its own.
 fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failure> {
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &args.data });
+    let data =
+        args.data.clone().unwrap_or_else(|| PathBuf::from(if bench.name == "match" { LABELLED } else { CAPTURES }));
+    let (half, misses) = (args.half.as_str(), args.misses.as_deref());
+    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses });
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;

@@ -116,11 +116,9 @@ pub(crate) fn person_hits(
     covered: &[Covered],
     today: PartialDate,
 ) -> Vec<Hit> {
-    // A token that no vocabulary was asked for is as rare as can be told.
-    let rarity = |token: &str| found.rarity.get(token).copied().unwrap_or(1e-6);
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };
-        let m = beatcheck_search::score_person(plan, p, &rarity)?;
+        let m = beatcheck_search::score_person(plan, p, &found.weights)?;
         hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
     });
     judged.collect()
@@ -132,8 +130,8 @@ pub(crate) fn rank(hits: &mut [Hit]) {
         let first = |h: &Hit| u8::from(h.outcome != Outcome::Hit);
         first(a)
             .cmp(&first(b))
-            .then(b.grade.cmp(&a.grade))
             .then(b.score.total_cmp(&a.score))
+            .then(b.grade.cmp(&a.grade))
             .then_with(|| a.id.cmp(&b.id))
     });
 }

@@ -1,13 +1,11 @@
 //! How the tokens of a name as asked fall on the tokens of one name of a record.
 //!
 //! Each token asked may take one token of the record, and the assignment of greatest weight counts: middle names and the
-//! second half of a double surname then need no rules of their own. A pair's weight is log2(m/u): `m` how often two
-//! mentions of one person differ at that level, `u` how many persons would agree at that level by chance, from the
-//! bearers' share that the store gives. Agreeing on a rare surname therefore says more than on a common one, exactly.
-//! The shares `m` are fixed, of the order of those published for registers of persons (`MATCHING.md`, point 3).
+//! second half of a double surname then need no rules of their own. What a pair says is in `weigh`.
 
 use crate::name::{is_particle, name_tokens};
 use crate::token::{PreparedToken, TokenLevel, prepare_token, token_level_alone};
+use crate::weigh::{NameRole, NameWeights};
 use beatcheck_model::Name;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +13,13 @@ pub(crate) enum Role {
     Surname,
     Given,
     Any,
+}
+
+impl Role {
+    /// The part of a recorded name; only what is asked can be of any.
+    fn of_name(self) -> NameRole {
+        if self == Self::Surname { NameRole::Surname } else { NameRole::Given }
+    }
 }
 
 /// How one part of the name agrees.
@@ -54,6 +59,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug)]
 struct AskedToken {
     token: PreparedToken,
+    key: String,
     role: Role,
     particle: bool,
     first: bool,
@@ -66,12 +72,10 @@ struct HeldToken {
     first: bool,
 }
 
-/// Bits lost by a part that disagrees, by a swap of given and surname, and by a token asked that was not found while
-/// the record has others left, or has none.
-const SURNAME_DIFFERS: f64 = -4.6;
-const GIVEN_DIFFERS: f64 = -3.8;
-const SWAPPED: f64 = -3.0;
-const LEFT_OVER: f64 = -1.5;
+/// Bits lost by a swap of given and surname, and by a token asked that was not found while the record has others left, or
+/// has none.
+pub(crate) const SWAPPED: f64 = -4.0;
+pub(crate) const LEFT_OVER: f64 = -1.5;
 const NOT_HELD: f64 = -0.5;
 
 impl Asked {
@@ -82,10 +86,11 @@ impl Asked {
             let all_particles = part.iter().all(|t| is_particle(t));
             for (i, t) in part.iter().enumerate() {
                 let particle = !all_particles && is_particle(t);
-                tokens.push(AskedToken { token: prepare_token(t), role, particle, first: i == 0 });
+                tokens.push(AskedToken { token: prepare_token(t), key: t.clone(), role, particle, first: i == 0 });
             }
             if part.len() > 1 && role != Role::Any && !part.iter().any(|t| t.ends_with('*')) {
-                joined.push(AskedToken { token: prepare_token(&part.concat()), role, particle: false, first: true });
+                let key = part.concat();
+                joined.push(AskedToken { token: prepare_token(&key), key, role, particle: false, first: true });
             }
         }
         Self { tokens, joined }
@@ -99,19 +104,18 @@ impl Asked {
         self.tokens.iter().any(|t| t.role == role)
     }
 
-    /// The best fit with a name of a record, straight or swapped. `year_agrees`: the year of birth supports the match, so
-    /// that under an agreeing surname another given name (a nickname not known, a middle name used) costs half.
-    pub(crate) fn fit(&self, name: &Name, rarity: &dyn Fn(&str) -> f64, year_agrees: bool) -> NameFit {
+    /// The best fit with a name of a record, straight or swapped.
+    pub(crate) fn fit(&self, name: &Name, weights: &NameWeights) -> NameFit {
         let mut held = Vec::new();
         let mut asked: Vec<&AskedToken> = self.tokens.iter().collect();
         for (role, text) in [(Role::Surname, &name.surname), (Role::Given, &name.given)] {
             self.hold(role, name_tokens(text), &mut asked, &mut held);
         }
-        let pairs = Pairs::new(&asked, &held, rarity);
-        let mut best = summarise(&asked, &held, &pairs, false, year_agrees);
+        let pairs = Pairs::new(&asked, &held, weights);
+        let mut best = summarise(&asked, &held, &pairs, false, weights);
         let lone = |role: Role| self.has(role) && !held.iter().any(|h| h.role == role);
         if (self.has(Role::Surname) && self.has(Role::Given)) || lone(Role::Surname) || lone(Role::Given) {
-            let swapped = summarise(&asked, &held, &pairs, true, year_agrees);
+            let swapped = summarise(&asked, &held, &pairs, true, weights);
             let agrees = |p: PartFit| matches!(p, PartFit::Agrees { level, .. } if level > TokenLevel::Initial);
             let found = [swapped.surname, swapped.given].into_iter().filter(|&p| agrees(p)).count();
             let differs = [swapped.surname, swapped.given].contains(&PartFit::Differs);
@@ -151,17 +155,14 @@ struct Pairs {
 }
 
 impl Pairs {
-    fn new(asked: &[&AskedToken], held: &[HeldToken], rarity: &dyn Fn(&str) -> f64) -> Self {
+    fn new(asked: &[&AskedToken], held: &[HeldToken], weights: &NameWeights) -> Self {
         let mut cells = Vec::with_capacity(asked.len() * held.len());
         for a in asked {
             for h in held {
                 let level = token_level_alone(&a.token, &h.text)
                     .filter(|&l| l == TokenLevel::Exact || !(a.particle || h.particle));
                 cells.push(level.map(|level| {
-                    let mut bits = match a.token.is_prefix() {
-                        true => prefix_bits(level, a.token.text()),
-                        false => level_bits(h.role, level, share(rarity, a.token.text()), share(rarity, &h.text)),
-                    };
+                    let mut bits = weights.bits(&a.key, h.role.of_name(), level);
                     if a.particle || h.particle {
                         bits = bits.min(1.0);
                     }
@@ -179,42 +180,6 @@ impl Pairs {
     fn get(&self, asked: usize, held: usize) -> Option<(TokenLevel, f64)> {
         self.cells.get(asked * self.held + held).copied().flatten()
     }
-}
-
-/// A share as the store gives it, within what is plausible: no name is borne by more than one in twenty, and a store of
-/// ten records must not make its three Smiths worthless.
-fn share(rarity: &dyn Fn(&str) -> f64, token: &str) -> f64 {
-    let share = rarity(token);
-    if share.is_finite() { share.clamp(1e-6, 0.05) } else { 0.001 }
-}
-
-fn level_bits(role: Role, level: TokenLevel, asked: f64, held: f64) -> f64 {
-    let (surname_m, given_m, wider) = match level {
-        TokenLevel::Exact => (0.84, 0.78, 0.0),
-        TokenLevel::Near1 => (0.07, 0.05, 5e-4),
-        TokenLevel::Nickname => (0.01, 0.05, 1e-3),
-        // A prefix is weighed by `prefix_bits`.
-        TokenLevel::Near2 | TokenLevel::Prefix => (0.03, 0.02, 3e-3),
-        TokenLevel::Sound => (0.02, 0.02, 2e-3),
-        TokenLevel::Initial => (0.01, 0.03, 0.0),
-    };
-    let u = match level {
-        TokenLevel::Exact => held,
-        TokenLevel::Initial => 0.08,
-        _ => asked + held + wider,
-    };
-    let m: f64 = if role == Role::Surname { surname_m } else { given_m };
-    // An initial agrees less often than chance only by these constants' roughness; it is no evidence against.
-    (m / u).log2().max(if level == TokenLevel::Initial { 0.5 } else { f64::MIN })
-}
-
-/// A beginning says the more the longer it is, whatever it begins: of the order of one name in 25 shares three letters,
-/// and each further one halves that.
-fn prefix_bits(level: TokenLevel, text: &str) -> f64 {
-    let letters = text.chars().count().min(8) as i32;
-    let u = 0.04 * 0.5_f64.powi(letters - 3);
-    let (m, u): (f64, f64) = if level == TokenLevel::Prefix { (0.8, u) } else { (0.1, 3.0 * u) };
-    (m / u).log2()
 }
 
 /// Where a token asked may fall.
@@ -289,7 +254,13 @@ impl Tally {
     }
 }
 
-fn summarise(asked: &[&AskedToken], held: &[HeldToken], pairs: &Pairs, swapped: bool, year_agrees: bool) -> NameFit {
+fn summarise(
+    asked: &[&AskedToken],
+    held: &[HeldToken],
+    pairs: &Pairs,
+    swapped: bool,
+    weights: &NameWeights,
+) -> NameFit {
     let taken = assign(asked, held, pairs, swapped);
     let mut bits = if swapped { SWAPPED } else { 0.0 };
     let (mut surname, mut given) = (Tally::default(), Tally::default());
@@ -337,12 +308,14 @@ fn summarise(asked: &[&AskedToken], held: &[HeldToken], pairs: &Pairs, swapped: 
             fit.bits += lost as f64 * if left(target(role)) { LEFT_OVER } else { NOT_HELD };
         }
     }
-    if fit.surname == PartFit::Differs {
-        fit.bits += SURNAME_DIFFERS;
-    }
-    if fit.given == PartFit::Differs {
-        let strong = matches!(fit.surname, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1);
-        fit.bits += if strong && year_agrees { GIVEN_DIFFERS / 2.0 } else { GIVEN_DIFFERS };
+    for (role, fitted) in [(Role::Surname, fit.surname), (Role::Given, fit.given)] {
+        // Of a whole name in any order the part that was not found is not known: the first token stands for it.
+        let of = |r: Role| asked.iter().find(|a| a.role == r && !a.particle);
+        if fitted == PartFit::Differs
+            && let Some(a) = of(role).or_else(|| of(Role::Any))
+        {
+            fit.bits += weights.differs(&a.key, role.of_name());
+        }
     }
     fit
 }

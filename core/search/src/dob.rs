@@ -109,7 +109,7 @@ impl DobFit {
             Self::About => 3.5,
             Self::YearOnly => 0.9,
             Self::YearNear => -1.5,
-            Self::Differs => -6.6,
+            Self::Differs => -4.6,
         }
     }
 
@@ -127,11 +127,20 @@ impl DobFit {
             Self::Differs => "dob_differs",
         })
     }
+}
 
-    /// Whether the year of birth supports the match.
-    pub(crate) fn year_agrees(self) -> bool {
-        self.bits() > 0.0
-    }
+/// What a record's dates of birth say for the one asked, in bits: the best of them, below 0 if none agrees; 0 where the
+/// record has none.
+///
+/// ```
+/// use beatcheck_search::{dob_bits, parse_dob};
+/// let asked = parse_dob("1984-03-02").unwrap();
+/// let bits = |held: &str| dob_bits(&asked, &[held.parse().unwrap()]);
+/// assert!(bits("1984-03-02") > bits("1984-02-03") && bits("1984-02-03") > bits("1991-07-11"));
+/// ```
+#[must_use]
+pub fn dob_bits(asked: &DobQuery, held: &[PartialDate]) -> f64 {
+    best_fit(Some(asked), held).0.bits()
 }
 
 /// The best agreement among a record's dates, and which of them it is. A later date costs nothing but is said.

@@ -24,15 +24,17 @@ mod score;
 mod token;
 mod vehicle;
 mod vrm;
+mod weigh;
 
-pub use dob::{ABOUT_YEARS, DobQuery, parse_dob};
+pub use dob::{ABOUT_YEARS, DobQuery, dob_bits, parse_dob};
 pub use error::InvalidQuery;
 pub use name::{MAX_TOKEN_CHARS, MAX_TOKENS, name_tokens, phonetic_key};
 pub use nickname::same_nickname_class;
-pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_tokens, normalise_identifier, plan_person};
+pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, index_tokens, normalise_identifier, plan_person};
 pub use score::{PersonMatch, PersonScorer, score_person};
 pub use token::{PreparedToken, TokenLevel, prepare_token, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, decide_by_format, fold_vrm, normalise_vin, normalise_vrm, uk_format,
 };
+pub use weigh::{LevelCounts, NameRole, NameWeights};

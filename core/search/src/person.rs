@@ -5,6 +5,7 @@ use crate::error::InvalidQuery;
 use crate::name::{MAX_TOKENS, name_tokens};
 use crate::vehicle::field;
 use crate::vrm::alphanumeric;
+use crate::weigh::NameRole;
 use beatcheck_model::{Person, PersonQuery, Sex};
 
 /// Longest identifier that is searched for, in characters after normalising.
@@ -103,6 +104,26 @@ pub fn index_tokens(p: &Person) -> Vec<String> {
             out.push(token);
         }
     }
+    out
+}
+
+/// The tokens under which a person is indexed, with the part of the name each stands in, sorted and each once. A part that
+/// no name of the record has is there as an empty token: who has no recorded surname does not differ from the one asked.
+#[must_use]
+pub fn index_names(p: &Person) -> Vec<(NameRole, String)> {
+    let mut out: Vec<(NameRole, String)> = Vec::new();
+    for (role, texts) in [
+        (NameRole::Surname, p.names.iter().map(|n| &n.surname).collect::<Vec<_>>()),
+        (NameRole::Given, p.names.iter().map(|n| &n.given).collect()),
+    ] {
+        let before = out.len();
+        out.extend(texts.into_iter().flat_map(|t| name_tokens(t)).map(|t| (role, t)));
+        if out.len() == before {
+            out.push((role, String::new()));
+        }
+    }
+    out.sort_unstable();
+    out.dedup();
     out
 }
 

@@ -11,6 +11,7 @@ use crate::dob::{DobFit, best_fit};
 use crate::person::{PersonPlan, normalise_identifier};
 use crate::reason::{reason, reason_saying};
 use crate::token::TokenLevel;
+use crate::weigh::NameWeights;
 use beatcheck_model::{Grade, Name, Outcome, Person, Reason, Sex};
 
 /// How a person record answers a plan.
@@ -39,8 +40,8 @@ pub struct PersonScorer<'a> {
 
 /// Scores one candidate; see [`PersonScorer::score`], which is cheaper for many.
 #[must_use]
-pub fn score_person(plan: &PersonPlan, p: &Person, rarity: &dyn Fn(&str) -> f64) -> Option<PersonMatch> {
-    PersonScorer::new(plan).score(p, rarity)
+pub fn score_person(plan: &PersonPlan, p: &Person, weights: &NameWeights) -> Option<PersonMatch> {
+    PersonScorer::new(plan).score(p, weights)
 }
 
 /// What agrees of the name, in the classes that grades depend on.
@@ -88,13 +89,12 @@ impl<'a> PersonScorer<'a> {
 
     /// Scores a candidate; `None` if it does not agree enough to be shown.
     ///
-    /// `rarity` gives the share of persons in the store who bear a token, above 0 and at most 1; for a token nobody bears
-    /// any small share. All names and dates of the record are tried and the best counts; an alias is said to be one. A
+    /// `weights` are those of this question over the persons searched. All names and dates of the record are tried and the best counts; an alias is said to be one. A
     /// record that bears the identifier asked is always shown, however much its details disagree.
     #[must_use]
-    pub fn score(&self, p: &Person, rarity: &dyn Fn(&str) -> f64) -> Option<PersonMatch> {
+    pub fn score(&self, p: &Person, weights: &NameWeights) -> Option<PersonMatch> {
         let (dob, dob_index) = best_fit(self.plan.dob.as_ref(), &p.dobs);
-        let best = self.best_name(p, dob, rarity);
+        let best = self.best_name(p, dob, weights);
         let bears =
             self.plan.identifier.as_ref().map(|id| p.identifiers.iter().any(|i| normalise_identifier(&i.value) == *id));
         let sex = match (self.plan.sex, p.sex) {
@@ -147,14 +147,14 @@ impl<'a> PersonScorer<'a> {
         Some(PersonMatch { score: squash(bits), grade, outcome, reasons, matched_name, identifier_conflict: conflict })
     }
 
-    fn best_name(&self, p: &Person, dob: DobFit, rarity: &dyn Fn(&str) -> f64) -> BestName {
+    fn best_name(&self, p: &Person, dob: DobFit, weights: &NameWeights) -> BestName {
         let mut best = BestName { index: None, fit: None, class: NameClass::NotAsked, grade: None };
         if self.asked.is_empty() {
             best.grade = grade(NameClass::NotAsked, dob, 0.0, None);
             return best;
         }
         for (i, name) in p.names.iter().enumerate() {
-            let mut fit = self.asked.fit(name, rarity, dob.year_agrees());
+            let mut fit = self.asked.fit(name, weights);
             if is_alias(p, i) {
                 fit.bits += ALIAS;
             }

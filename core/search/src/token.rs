@@ -7,9 +7,12 @@
 
 use crate::name::phonetic_key;
 use crate::nickname::other_forms;
+use rapidfuzz::distance::{jaro_winkler, osa};
+use std::sync::Arc;
 
 /// How well two tokens agree. Ordered: better is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
 pub enum TokenLevel {
     /// One is the other's first letter alone.
     Initial,
@@ -27,6 +30,24 @@ pub enum TokenLevel {
     Exact,
 }
 
+impl TokenLevel {
+    /// All levels, the weakest first; a level's number is its place here.
+    pub const ALL: [Self; 7] =
+        [Self::Initial, Self::Sound, Self::Near2, Self::Prefix, Self::Nickname, Self::Near1, Self::Exact];
+}
+
+/// The asked token's letters, ready to be compared with many.
+struct Comparers {
+    osa: osa::BatchComparator<char>,
+    jaro_winkler: jaro_winkler::BatchComparator<char>,
+}
+
+impl std::fmt::Debug for Comparers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Comparers")
+    }
+}
+
 /// A token asked, with what is worth computing once for all comparisons.
 #[derive(Clone, Debug)]
 pub struct PreparedToken {
@@ -38,6 +59,7 @@ pub struct PreparedToken {
     forms: Vec<&'static str>,
     /// First letters of `forms`, as in `letters`.
     form_initials: u64,
+    comparers: Arc<Comparers>,
 }
 
 impl PreparedToken {
@@ -45,6 +67,12 @@ impl PreparedToken {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The token as the plan has it, with the `*` of a beginning.
+    #[must_use]
+    pub fn key(&self) -> String {
+        if self.prefix { format!("{}*", self.text) } else { self.text.clone() }
     }
 
     /// Whether only a beginning was asked (`smi*`): every token that begins so agrees.
@@ -73,7 +101,12 @@ pub fn prepare_token(t: &str) -> PreparedToken {
     let (letters, chars) = letters(t);
     let forms = if prefix { Vec::new() } else { other_forms(t) };
     let form_initials = forms.iter().filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
-    PreparedToken { text: t.to_owned(), prefix, chars, letters, phonetic: phonetic_key(t), forms, form_initials }
+    let comparers = Arc::new(Comparers {
+        osa: osa::BatchComparator::new(t.chars()),
+        jaro_winkler: jaro_winkler::BatchComparator::new(t.chars()),
+    });
+    let phonetic = phonetic_key(t);
+    PreparedToken { text: t.to_owned(), prefix, chars, letters, phonetic, forms, form_initials, comparers }
 }
 
 /// The best level at which a token of the vocabulary agrees with the one asked, `None` if they are unrelated.
@@ -119,7 +152,7 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
     let (short, long) = (chars.min(q.chars), chars.max(q.chars));
     let mut edits = usize::MAX;
     if apart <= 2 && long - short <= 2 && short >= 3 && long >= 4 {
-        edits = strsim::osa_distance(&q.text, v);
+        edits = q.comparers.osa.distance(v.chars());
     }
     if edits <= 1 {
         return Some(TokenLevel::Near1);
@@ -131,7 +164,7 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
         return Some(TokenLevel::Near2);
     }
     if short >= 4 && long - short <= 4 && apart <= 5 && same_start(&q.text, v) {
-        let alike = strsim::jaro_winkler(&q.text, v);
+        let alike = q.comparers.jaro_winkler.similarity(v.chars());
         if alike >= JARO_WINKLER {
             return Some(TokenLevel::Near2);
         }
@@ -151,7 +184,7 @@ fn prefix_level(q: &PreparedToken, v: &str, mask: u64, chars: usize) -> Option<T
     }
     let near = (q.chars - 1..=q.chars + 1).any(|n| {
         let head = v.char_indices().nth(n).and_then(|(end, _)| v.get(..end)).unwrap_or(v);
-        strsim::osa_distance(&q.text, head) <= 1
+        q.comparers.osa.distance(head.chars()) <= 1
     });
     near.then_some(TokenLevel::Near2)
 }

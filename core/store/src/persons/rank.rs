@@ -1,130 +1,221 @@
-//! Who of a compartment is worth scoring: postings summed up block by block.
+//! Who of a compartment is worth scoring: weights of names and dates summed up block by block.
 //!
-//! Each token asked gives every person at most one weight, that of the nearest of their tokens. Sums stand in an array
-//! of one block (65,536 rids, so it stays in the cache) that is used again for the next; nothing grows with the number
-//! of persons but the postings read, and these are bounded.
+//! Each token asked gives every person at most one weight, that of the nearest of their tokens in that part of the name;
+//! who bears none loses what disagreement costs. Given and surname as asked and exchanged are summed side by side. Sums
+//! stand in arrays of one block (65,536 rids, so they stay in the cache) that are used again for the next; nothing grows
+//! with the number of persons but the postings read, and these are bounded.
 
-use super::vocab::{Near, Vocab};
+use super::index::{Index, Near};
 use crate::StoreError;
+use crate::records::keys::{pack, unpack};
 use crate::records::postings::{self, BLOCK_BITS};
-use beatcheck_search::{PreparedToken, TokenLevel};
-use rusqlite::Connection;
+use beatcheck_search::{DobQuery, NameRole, NameWeights, PreparedToken, TokenLevel, dob_bits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-/// Rids taken for one token asked, at most: of the best levels first, so exact bearers come before like-sounding ones.
+/// Persons taken for one token asked in one part of a name, at most: of the best levels first, so that exact bearers come
+/// before like-sounding ones.
 const POSTINGS_MAX: u64 = 200_000;
-/// Vocabulary tokens taken for one token asked, at most.
-const NEAR_MAX: usize = 2_000;
+/// Vocabulary tokens taken for one token asked in one part of a name, at most.
+const NEAR_MAX: usize = 4_000;
+/// What an exchange of given and surname costs, in bits; as `beatcheck-search` has it.
+const SWAPPED: f32 = -4.0;
+/// A second or later token of a part that is not found costs no more than this.
+const FURTHER: f64 = -1.5;
+/// Weights are multiples of this many bits' inverse, so that they sort as integers.
+const STEPS: f32 = 1000.0;
 
-/// A rough score, in thousandths of a bit so that it sorts, and the rid.
-pub(crate) type Ranked = (u32, Reverse<i64>);
+/// A score in thousandths of a bit, and the rid.
+pub(crate) type Ranked = (i32, Reverse<i64>);
 
-/// What speaks for a rid whatever its names.
-pub(crate) struct Extra {
-    /// By rid: weights of dates and identifiers, the greatest of each counts once.
-    pub(crate) lists: Vec<Vec<(i64, f32)>>,
+/// A token asked, where it may fall, and what is near it.
+pub(crate) struct Asked {
+    pub(crate) token: PreparedToken,
+    /// Part of the name it was asked as; `None` for any.
+    pub(crate) role: Option<NameRole>,
+    /// It is the first of its part.
+    pub(crate) first: bool,
+    pub(crate) near: Vec<Near>,
 }
 
-/// Posting lists of one token asked within a block, the greatest weight first.
-type Lists = Vec<(f32, Vec<u8>)>;
+/// What speaks for a person beside the names.
+pub(crate) struct Beside<'a> {
+    pub(crate) dob: Option<&'a DobQuery>,
+    /// Who bears the identifier asked, with its weight.
+    pub(crate) identified: &'a [i64],
+    pub(crate) identifier_bits: f32,
+}
+
+/// One way to read the question, as given or exchanged: lists of a token within a block, greatest weight first.
+type Lists<'i> = Vec<(f32, &'i [u8])>;
+
+#[derive(Default)]
+struct Block<'i> {
+    /// By reading, then by token asked.
+    lists: [Vec<Lists<'i>>; 2],
+    identified: Vec<u16>,
+}
 
 /// The best `keep` persons of a compartment, best first, and whether there were more.
 pub(crate) fn rank(
-    conn: &Connection,
-    vocab: &Vocab,
-    asked: &[PreparedToken],
-    extra: Extra,
+    index: &Index,
+    asked: &[Asked],
+    weights: &NameWeights,
+    beside: &Beside<'_>,
     keep: usize,
 ) -> Result<(Vec<Ranked>, bool), StoreError> {
-    let mut blocks: BTreeMap<i64, Vec<Lists>> = BTreeMap::new();
-    for (i, token) in asked.iter().enumerate() {
-        for (weight, near) in weighed(vocab, token) {
-            let mut statement = conn.prepare_cached("SELECT block,rids FROM posting WHERE tid=?1")?;
-            let mut rows = statement.query([near.tid])?;
-            while let Some(row) = rows.next()? {
-                let lists = blocks.entry(row.get(0)?).or_default();
-                lists.resize_with(lists.len().max(i + 1), Vec::new);
-                lists[i].push((weight, row.get(1)?));
+    let mut blocks: BTreeMap<u16, Block<'_>> = BTreeMap::new();
+    let swappable = asked.iter().any(|a| a.role == Some(NameRole::Surname))
+        || asked.iter().any(|a| a.role == Some(NameRole::Given));
+    let mut base = [0.0_f32, SWAPPED];
+    for (reading, base) in base.iter_mut().enumerate().take(1 + usize::from(swappable)) {
+        for (i, a) in asked.iter().enumerate() {
+            let differs = differs(a, reading, weights);
+            *base += differs;
+            for (weight, at) in weighed(index, a, reading, weights) {
+                for (number, bytes) in index.blocks(at) {
+                    let lists = &mut blocks.entry(number).or_default().lists[reading];
+                    lists.resize_with(lists.len().max(i + 1), Vec::new);
+                    lists[i].push((weight - differs, bytes));
+                }
             }
         }
     }
-    let mut extras: BTreeMap<i64, Vec<Vec<(u16, f32)>>> = BTreeMap::new();
-    for (i, list) in extra.lists.into_iter().enumerate() {
-        for (rid, weight) in list {
-            let lists = extras.entry(postings::block_of(rid)).or_default();
-            lists.resize_with(lists.len().max(i + 1), Vec::new);
-            lists[i].push((postings::place_of(rid), weight));
+    for rid in beside.identified {
+        let number = u16::try_from(postings::block_of(*rid)).map_err(|_| StoreError::Corrupt)?;
+        blocks.entry(number).or_default().identified.push(postings::place_of(*rid));
+    }
+    if beside.dob.is_some() {
+        for number in 0..index.births.first.len().div_ceil(1 << BLOCK_BITS) {
+            blocks.entry(number as u16).or_default();
         }
     }
-    let mut sums = Sums::new();
-    let mut best: BinaryHeap<Reverse<Ranked>> = BinaryHeap::with_capacity(keep + 1);
-    let mut more = false;
-    let all: std::collections::BTreeSet<i64> = blocks.keys().chain(extras.keys()).copied().collect();
-    for block in all {
-        for lists in blocks.get(&block).into_iter().flatten() {
-            sums.next_list();
-            for (weight, rids) in lists {
-                postings::each(rids, |place| sums.add(place, *weight))?;
+    let mut sums = Sums::new(swappable);
+    let mut best = Best { heap: BinaryHeap::with_capacity(keep + 1), keep, more: false };
+    for (number, block) in &blocks {
+        for (reading, lists) in block.lists.iter().enumerate() {
+            for list in lists {
+                sums.next_list();
+                for (weight, bytes) in list {
+                    postings::each(bytes, |place| sums.add(reading, place, *weight))?;
+                }
             }
         }
-        for list in extras.get_mut(&block).into_iter().flatten() {
-            list.sort_unstable_by(|a, b| b.1.total_cmp(&a.1));
-            sums.next_list();
-            for (place, weight) in list {
-                sums.add(*place, *weight);
-            }
-        }
-        sums.drain(|place, sum| {
-            let rid = block << BLOCK_BITS | i64::from(place);
-            best.push(Reverse(((sum * 1000.0) as u32, Reverse(rid))));
-            if best.len() > keep {
-                best.pop();
-                more = true;
-            }
-        });
+        sums.next_list();
+        block.identified.iter().for_each(|place| sums.add(0, *place, beside.identifier_bits));
+        dates(index, *number, asked.is_empty(), beside, &mut sums);
+        let rid_of = |place: u16| i64::from(*number) << BLOCK_BITS | i64::from(place);
+        sums.drain(base, |place, bits| best.offer(rid_of(place), bits, |rid| births(index, rid, beside.dob)));
     }
-    let mut best: Vec<Ranked> = best.into_iter().map(|r| r.0).collect();
-    best.sort_unstable_by(|a, b| b.cmp(a));
-    Ok((best, more))
+    let mut out: Vec<Ranked> = best.heap.into_iter().map(|r| r.0).collect();
+    out.sort_unstable_by(|a, b| b.cmp(a));
+    Ok((out, best.more))
 }
 
-/// The vocabulary tokens to take for one token asked, with their weights in bits, greatest first.
-fn weighed(vocab: &Vocab, asked: &PreparedToken) -> Vec<(f32, Near)> {
-    let near = vocab.near(asked);
-    let bits = |bearers: u32| (vocab.persons.max(1) as f32 / bearers.max(1) as f32).log2().max(0.1);
-    // A rare misspelling of a common name says no more than the name.
-    let common = near.iter().filter(|n| n.level == TokenLevel::Exact).map(|n| bits(n.bearers)).next();
+/// Brings in who is born as asked, whatever the names: the same day, or, where no name was asked, whoever's date speaks for
+/// it at all.
+fn dates(index: &Index, number: u16, nameless: bool, beside: &Beside<'_>, sums: &mut Sums) {
+    let Some(dob) = beside.dob else { return };
+    let from = usize::from(number) << BLOCK_BITS;
+    let all = &index.births.first;
+    let held = all.get(from..all.len().min(from + (1 << BLOCK_BITS))).unwrap_or_default();
+    sums.next_list();
+    let exact = match dob {
+        DobQuery::Exact(d) | DobQuery::Digits(d) => pack(*d),
+        _ => 0,
+    };
+    for (place, date) in held.iter().enumerate().filter(|(_, d)| **d != 0) {
+        if *date == exact || (nameless && dob_bits(dob, &[unpack(*date)]) > 0.0) {
+            sums.add(0, place as u16, 0.0);
+        }
+    }
+    for (rid, dates) in &index.births.more {
+        let near = |d: &u32| *d == exact || (nameless && dob_bits(dob, &[unpack(*d)]) > 0.0);
+        if *rid as usize >> BLOCK_BITS == usize::from(number) && dates.iter().any(near) {
+            sums.add(0, postings::place_of((*rid).into()), 0.0);
+        }
+    }
+}
+
+/// What a person's dates say for the one asked.
+fn births(index: &Index, rid: i64, asked: Option<&DobQuery>) -> f32 {
+    let Some(asked) = asked else { return 0.0 };
+    let first = index.births.first.get(rid as usize).copied().unwrap_or(0);
+    if first == 0 {
+        return 0.0;
+    }
+    let bits = dob_bits(asked, &[unpack(first)]);
+    let more = index.births.more.get(&(rid as u32)).into_iter().flatten();
+    more.map(|d| dob_bits(asked, &[unpack(*d)])).fold(bits, f64::max) as f32
+}
+
+/// What a token loses that is not found, in this reading.
+fn differs(a: &Asked, reading: usize, weights: &NameWeights) -> f32 {
+    let key = a.token.key();
+    let bits = NameRole::ALL.into_iter().filter(|r| falls_on(a, *r, reading)).map(|r| weights.differs(&key, r));
+    let bits = bits.fold(f64::NEG_INFINITY, f64::max).max(-20.0);
+    (if a.first { bits } else { bits.max(FURTHER) }) as f32
+}
+
+fn falls_on(a: &Asked, role: NameRole, reading: usize) -> bool {
+    a.role.is_none_or(|asked| (asked == role) != (reading == 1))
+}
+
+/// The vocabulary tokens to take for one token asked, with their weights in bits, greatest first. Who lacks the part of
+/// the name neither agrees nor differs.
+fn weighed(index: &Index, a: &Asked, reading: usize, weights: &NameWeights) -> Vec<(f32, usize)> {
+    let key = a.token.key();
+    let mut near: Vec<(TokenLevel, &Near)> =
+        a.near.iter().filter(|n| falls_on(a, n.role, reading)).map(|n| (n.level, n)).collect();
+    near.sort_unstable_by_key(|(level, n)| (Reverse(*level), n.bearers, n.at));
     let mut left = POSTINGS_MAX;
-    let mut out: Vec<(f32, Near)> = Vec::new();
-    for n in near.into_iter().take(NEAR_MAX) {
+    let mut out: Vec<(f32, usize)> = Vec::new();
+    for (level, n) in near.into_iter().take(NEAR_MAX) {
         // A whole list is taken or none: part of one would find some namesakes and hide the rest. The first always is.
         if u64::from(n.bearers) > left && !out.is_empty() {
             continue;
         }
         left = left.saturating_sub(n.bearers.into());
-        out.push((share_of(n.level) * bits(n.bearers).min(common.unwrap_or(f32::MAX)), n));
+        out.push((weights.bits(&key, n.role, level) as f32, n.at));
     }
+    let lacking = NameRole::ALL.into_iter().filter(|r| falls_on(a, *r, reading)).filter_map(|r| index.nameless(r));
+    out.extend(lacking.map(|at| (0.0, at)));
     out.sort_by(|a, b| b.0.total_cmp(&a.0));
     out
 }
 
-/// How much of a token's weight each level keeps.
-fn share_of(level: TokenLevel) -> f32 {
-    match level {
-        TokenLevel::Exact => 1.0,
-        TokenLevel::Near1 => 0.75,
-        TokenLevel::Nickname => 0.7,
-        TokenLevel::Prefix => 0.6,
-        TokenLevel::Near2 => 0.5,
-        TokenLevel::Sound => 0.45,
-        TokenLevel::Initial => 0.2,
+/// The best so far.
+struct Best {
+    heap: BinaryHeap<Reverse<Ranked>>,
+    keep: usize,
+    more: bool,
+}
+
+impl Best {
+    /// `dob` is asked only of who could come in with the best date there is.
+    fn offer(&mut self, rid: i64, names: f32, dob: impl FnOnce(i64) -> f32) {
+        const DOB_MOST: f32 = 16.0;
+        let full = self.heap.len() >= self.keep;
+        let least = self.heap.peek().map_or(i32::MIN, |r| r.0.0);
+        self.more |= full;
+        if full && ((names + DOB_MOST) * STEPS) as i32 <= least {
+            return;
+        }
+        let ranked = (((names + dob(rid)) * STEPS) as i32, Reverse(rid));
+        if full && self.heap.peek().is_some_and(|r| ranked <= r.0) {
+            return;
+        }
+        self.heap.push(Reverse(ranked));
+        if self.heap.len() > self.keep {
+            self.heap.pop();
+        }
     }
 }
 
-/// Sums of one block.
+/// Sums of one block, by reading.
 struct Sums {
-    sum: Vec<f32>,
+    sum: [Vec<f32>; 2],
+    readings: usize,
     /// The list that last counted for a place: a later weight of the same list is no greater and does not count.
     last: Vec<u32>,
     list: u32,
@@ -132,30 +223,38 @@ struct Sums {
 }
 
 impl Sums {
-    fn new() -> Self {
+    fn new(swappable: bool) -> Self {
         let size = 1 << BLOCK_BITS;
-        Self { sum: vec![0.0; size], last: vec![0; size], list: 0, touched: Vec::new() }
+        let second = if swappable { vec![0.0; size] } else { Vec::new() };
+        let readings = 1 + usize::from(swappable);
+        Self { sum: [vec![0.0; size], second], readings, last: vec![0; size], list: 0, touched: Vec::new() }
     }
 
     fn next_list(&mut self) {
         self.list += 1;
     }
 
-    fn add(&mut self, place: u16, weight: f32) {
+    fn add(&mut self, reading: usize, place: u16, weight: f32) {
         let at = usize::from(place);
         if self.last[at] == self.list {
             return;
         }
-        self.last[at] = self.list;
-        if self.sum[at] == 0.0 {
+        if self.last[at] == 0 {
             self.touched.push(place);
         }
-        self.sum[at] += weight;
+        self.last[at] = self.list;
+        self.sum[reading][at] += weight;
     }
 
-    fn drain(&mut self, mut f: impl FnMut(u16, f32)) {
+    fn drain(&mut self, base: [f32; 2], mut f: impl FnMut(u16, f32)) {
         for place in self.touched.drain(..) {
-            f(place, std::mem::take(&mut self.sum[usize::from(place)]));
+            let at = usize::from(place);
+            let mut bits = base[0] + std::mem::take(&mut self.sum[0][at]);
+            if self.readings > 1 {
+                bits = bits.max(base[1] + std::mem::take(&mut self.sum[1][at]));
+            }
+            self.last[at] = 0;
+            f(place, bits);
         }
     }
 }

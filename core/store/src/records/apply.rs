@@ -1,8 +1,9 @@
 //! A delta onto a file that is being read: one transaction, by id, proven before it commits.
 
-use super::keys::{Keys, keys_of};
-use super::{Checkpoint, Compartment, postings};
+use super::keys::{Keys, Token, keys_of};
+use super::{Checkpoint, Compartment, births, postings};
 use crate::filter::{self, Class};
+use crate::persons::index::Index;
 use crate::{StoreError, pool};
 use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::WireError;
@@ -77,6 +78,10 @@ pub(super) fn apply(
         }
         pool::set_meta(tx, "digest", &delta.digest.to_bytes())?;
         expect.write(tx)?;
+        if held_in.has_index() {
+            // While the old one still answers: no check is to load it (rule 10).
+            held_in.keep(Index::load(tx, expect.stamp())?)?;
+        }
         // Before the commit: whoever sees the new state must find its keys in the filter.
         if let Ok(mut filter) = held_in.filter.write()
             && !filter.as_mut().is_some_and(|f| f.add(&held.stamp(), expect.stamp(), &delta.new_keys))
@@ -98,10 +103,7 @@ fn settle(held_in: &Compartment, expect: &Checkpoint) {
     {
         f.advance(expect.stamp());
     }
-    // Here and not in the next check. If it fails, the next check does it.
-    if held_in.has_vocabulary() {
-        let _ = held_in.read().and_then(|mut read| held_in.vocabulary(&mut read));
-    }
+    held_in.settle_index(expect.stamp());
 }
 
 struct Delta<'c> {
@@ -169,11 +171,8 @@ impl Delta<'_> {
             self.conn.prepare_cached(&format!("INSERT INTO {table}(key,rid) VALUES(?1,?2)"))?.execute((key, rid))?;
             self.new_keys.extend(Class::of_table(table).map(|class| filter::hash(class, key)));
         }
-        for ymd in old.dobs.iter().filter(|d| !new.dobs.contains(d)) {
-            self.conn.prepare_cached("DELETE FROM dob WHERE ymd=?1 AND rid=?2")?.execute((ymd, rid))?;
-        }
-        for ymd in new.dobs.iter().filter(|d| !old.dobs.contains(d)) {
-            self.conn.prepare_cached("INSERT INTO dob(ymd,rid) VALUES(?1,?2)")?.execute((ymd, rid))?;
+        if old.dobs != new.dobs {
+            births::set(self.conn, rid, &new.dobs)?;
         }
         for token in old.tokens.iter().filter(|t| !new.tokens.contains(t)) {
             self.forget(token, rid)?;
@@ -184,22 +183,22 @@ impl Delta<'_> {
         Ok(())
     }
 
-    fn learn(&self, token: &str, rid: i64) -> Result<(), StoreError> {
+    fn learn(&self, (role, token): &Token, rid: i64) -> Result<(), StoreError> {
         let tid: i64 = self
             .conn
             .prepare_cached(
-                "INSERT INTO vocab(token,phonetic,bearers) VALUES(?1,?2,1)
-                 ON CONFLICT(token) DO UPDATE SET bearers=bearers+1 RETURNING tid",
+                "INSERT INTO vocab(token,role,phonetic,bearers) VALUES(?1,?2,?3,1)
+                 ON CONFLICT(token,role) DO UPDATE SET bearers=bearers+1 RETURNING tid",
             )?
-            .query_row((token, beatcheck_search::phonetic_key(token)), |r| r.get(0))?;
+            .query_row((token, *role as u8, beatcheck_search::phonetic_key(token)), |r| r.get(0))?;
         self.edit_posting(tid, rid, true)
     }
 
-    fn forget(&self, token: &str, rid: i64) -> Result<(), StoreError> {
+    fn forget(&self, (role, token): &Token, rid: i64) -> Result<(), StoreError> {
         let (tid, bearers): (i64, i64) = self
             .conn
-            .prepare_cached("UPDATE vocab SET bearers=bearers-1 WHERE token=?1 RETURNING tid,bearers")?
-            .query_row([token], |r| Ok((r.get(0)?, r.get(1)?)))?;
+            .prepare_cached("UPDATE vocab SET bearers=bearers-1 WHERE token=?1 AND role=?2 RETURNING tid,bearers")?
+            .query_row((token, *role as u8), |r| Ok((r.get(0)?, r.get(1)?)))?;
         self.edit_posting(tid, rid, false)?;
         if bearers <= 0 {
             self.conn.prepare_cached("DELETE FROM vocab WHERE tid=?1")?.execute([tid])?;
@@ -230,7 +229,7 @@ impl Delta<'_> {
 struct KeySet {
     text: Vec<(&'static str, String)>,
     dobs: Vec<u32>,
-    tokens: Vec<String>,
+    tokens: Vec<Token>,
 }
 
 impl KeySet {

@@ -5,8 +5,8 @@
 //! the old one's keys are dropped at the end. Nothing waits for the disk until all is there and proven: a crash leaves
 //! a file without a checkpoint, which does not open.
 
-use super::keys::{Keys, keys_of};
-use super::{Checkpoint, SCHEMA, postings};
+use super::keys::{Keys, Token, keys_of};
+use super::{Checkpoint, SCHEMA, births, postings};
 use crate::db::{self, Role};
 use crate::{Key, StoreError, files, pool};
 use beatcheck_model::{RecordId, RecordKind};
@@ -73,10 +73,11 @@ struct Load {
     folded: TextRun,
     vin: TextRun,
     ident: TextRun,
-    vocab: HashMap<String, u32>,
+    vocab: HashMap<Token, u32>,
     /// Token in the upper half, rid in the lower.
     posting: Vec<u64>,
-    dob: Vec<(u32, u32)>,
+    /// By rid, rising.
+    dob: Vec<(u32, Vec<u32>)>,
 }
 
 impl Load {
@@ -111,7 +112,9 @@ impl Load {
                     let tid = *self.vocab.entry(token).or_insert(fresh);
                     self.posting.push(u64::from(tid) << 32 | u64::from(rid));
                 }
-                self.dob.extend(dobs.into_iter().map(|d| (d, rid)));
+                if !dobs.is_empty() {
+                    self.dob.push((rid, dobs));
+                }
                 self.ident.extend(idents, rid)?;
             }
         }
@@ -126,11 +129,8 @@ impl Load {
         for (table, run) in [("vrm", self.vrm), ("folded", self.folded), ("vin", self.vin), ("ident", self.ident)] {
             run.write(conn, table, &dead)?;
         }
-        self.dob.retain(|(_, rid)| !dead.contains(rid));
-        self.dob.sort_unstable();
-        for pair in &self.dob {
-            conn.prepare_cached("INSERT INTO dob(ymd,rid) VALUES(?1,?2)")?.execute(*pair)?;
-        }
+        self.dob.retain(|(rid, _)| !dead.contains(rid));
+        births::write(conn, &self.dob)?;
         self.posting.retain(|p| !dead.contains(&(*p as u32)));
         self.posting.sort_unstable();
         write_postings(conn, &self.posting, self.vocab)?;
@@ -138,7 +138,7 @@ impl Load {
     }
 }
 
-fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<String, u32>) -> Result<(), StoreError> {
+fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<Token, u32>) -> Result<(), StoreError> {
     let mut bearers = vec![0_u32; vocab.len() + 1];
     for run in posting.chunk_by(|a, b| a >> 32 == b >> 32 && block(*a) == block(*b)) {
         let Some(first) = run.first() else { continue };
@@ -151,13 +151,14 @@ fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<String, u32
             postings::encode(&places),
         ))?;
     }
-    let mut vocab: Vec<(String, u32)> = vocab.into_iter().filter(|(_, tid)| bearers[*tid as usize] > 0).collect();
+    let mut vocab: Vec<(Token, u32)> = vocab.into_iter().filter(|(_, tid)| bearers[*tid as usize] > 0).collect();
     vocab.sort_unstable_by_key(|(_, tid)| *tid);
-    for (token, tid) in vocab {
+    for ((role, token), tid) in vocab {
         let phonetic = beatcheck_search::phonetic_key(&token);
-        conn.prepare_cached("INSERT INTO vocab(tid,token,phonetic,bearers) VALUES(?1,?2,?3,?4)")?.execute((
+        conn.prepare_cached("INSERT INTO vocab(tid,token,role,phonetic,bearers) VALUES(?1,?2,?3,?4,?5)")?.execute((
             tid,
             token,
+            role as u8,
             phonetic,
             bearers[tid as usize],
         ))?;

@@ -13,8 +13,8 @@ pub(crate) enum Keys {
         vin: Option<String>,
     },
     Person {
-        tokens: Vec<String>,
-        /// By [`ymd`].
+        tokens: Vec<Token>,
+        /// By [`pack`]; the first is the record's own, the others were given on occasion.
         dobs: Vec<u32>,
         idents: Vec<String>,
     },
@@ -28,8 +28,8 @@ pub(crate) fn keys_of(record: &Record) -> Keys {
             vin: search::normalise_vin(&v.vin),
         },
         Body::Person(p) => Keys::Person {
-            tokens: search::index_tokens(p),
-            dobs: unique(p.dobs.iter().map(|d| ymd(*d)).filter(|d| *d != 0)),
+            tokens: search::index_names(p),
+            dobs: births(p),
             idents: unique(
                 p.identifiers.iter().map(|i| search::normalise_identifier(&i.value)).filter(|i| !i.is_empty()),
             ),
@@ -37,9 +37,28 @@ pub(crate) fn keys_of(record: &Record) -> Keys {
     }
 }
 
-/// A date by its digits, so that neighbours of a year lie together: `19840302`. Unknown parts are 0.
-pub(crate) fn ymd(d: PartialDate) -> u32 {
-    u32::from(d.year) * 10_000 + u32::from(d.month) * 100 + u32::from(d.day)
+/// A name token and the part of a name it stands in.
+pub(crate) type Token = (search::NameRole, String);
+
+/// A date of birth in 28 bits, day lowest; parts beyond what a calendar writes with their digits count as unknown.
+pub(crate) fn pack(d: PartialDate) -> u32 {
+    let part = |n: u16, below: u16| u32::from(if n < below { n } else { 0 });
+    part(d.year, 1 << 14) << 14 | part(d.month.into(), 1 << 7) << 7 | part(d.day.into(), 1 << 7)
+}
+
+/// What [`pack`] packed.
+pub(crate) fn unpack(packed: u32) -> PartialDate {
+    PartialDate::new((packed >> 14 & 0x3FFF) as u16, (packed >> 7 & 0x7F) as u8, (packed & 0x7F) as u8)
+}
+
+fn births(p: &beatcheck_model::Person) -> Vec<u32> {
+    let mut out: Vec<u32> = Vec::new();
+    for packed in p.dobs.iter().map(|d| pack(*d)) {
+        if packed != 0 && !out.contains(&packed) {
+            out.push(packed);
+        }
+    }
+    out
 }
 
 fn unique<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

@@ -5,6 +5,7 @@
 //! half-built and does not open.
 
 mod apply;
+pub(crate) mod births;
 mod build;
 pub(crate) mod keys;
 pub(crate) mod postings;
@@ -12,7 +13,7 @@ pub(crate) mod postings;
 pub use apply::{APPLY_MAX, Applied, TOUCHED_MAX};
 
 use crate::filter::Filter;
-use crate::persons::vocab::Vocab;
+use crate::persons::index::Index;
 use crate::pool::{self, Pool, Read, Stamp};
 use crate::{Key, StoreError, db, files};
 use beatcheck_model::{Record, RecordId, RecordKind};
@@ -25,7 +26,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// `user_version` of a records file. Another version is rebuilt, not migrated: all of it can be fetched again.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
+/// Indexes kept at once: of the state that checks read, and of the one about to be committed.
+const INDEXES_MAX: usize = 2;
 
 /// What a compartment's file holds, durably: the numbers of the manifest it was proven against.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -65,7 +68,8 @@ pub struct Compartment {
     pool: Pool,
     writer: Mutex<Option<Connection>>,
     filter: RwLock<Option<Filter>>,
-    vocab: RwLock<Option<Arc<Vocab>>>,
+    /// Of the last states, newest last: the one before still answers while a delta commits.
+    indexes: RwLock<Vec<Arc<Index>>>,
 }
 
 impl std::fmt::Debug for Compartment {
@@ -91,7 +95,7 @@ impl Compartment {
         }
         read.stamp()?;
         drop(read);
-        Ok(Self { kind, pool, writer: Mutex::new(None), filter: RwLock::new(None), vocab: RwLock::new(None) })
+        Ok(Self { kind, pool, writer: Mutex::new(None), filter: RwLock::new(None), indexes: RwLock::default() })
     }
 
     /// Builds a new generation from a snapshot and, if they follow in the same stream, the deltas since.
@@ -198,7 +202,7 @@ impl Compartment {
         files::database_files(path)
     }
 
-    /// Prepares in RAM what makes checks faster: a filter of all keys (vehicles), the vocabulary (persons). Meant for a
+    /// Prepares in RAM what makes checks faster: a filter of all keys (vehicles), the index (persons). Meant for a
     /// background thread of a long-lived process; a check never does it, and is right without.
     ///
     /// # Errors
@@ -216,7 +220,7 @@ impl Compartment {
                 *self.filter.write().map_err(|_| StoreError::Closed)? = built;
             }
             RecordKind::Person => {
-                self.vocabulary(&mut read)?;
+                self.index(&mut read)?;
             }
         }
         Ok(())
@@ -233,20 +237,39 @@ impl Compartment {
         self.pool.read()
     }
 
-    /// The vocabulary of the state that `read` sees, loaded if need be.
-    pub(crate) fn vocabulary(&self, read: &mut Read<'_>) -> Result<Arc<Vocab>, StoreError> {
+    /// The person index of the state that `read` sees, loaded if need be.
+    pub(crate) fn index(&self, read: &mut Read<'_>) -> Result<Arc<Index>, StoreError> {
         let stamp = read.stamp()?;
-        if let Some(v) = self.vocab.read().map_err(|_| StoreError::Closed)?.as_ref().filter(|v| v.stamp == stamp) {
-            return Ok(v.clone());
+        let kept = self.indexes.read().map_err(|_| StoreError::Closed)?;
+        if let Some(index) = kept.iter().find(|i| i.stamp == stamp) {
+            return Ok(index.clone());
         }
-        let loaded = Arc::new(Vocab::load(read.conn()?, stamp)?);
-        *self.vocab.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
-        Ok(loaded)
+        drop(kept);
+        self.keep(Index::load(read.conn()?, stamp)?)
     }
 
-    /// Whether a vocabulary is in use, so that a writer knows to renew it.
-    fn has_vocabulary(&self) -> bool {
-        self.vocab.read().is_ok_and(|v| v.is_some())
+    /// Keeps an index in RAM beside the one before it.
+    pub(crate) fn keep(&self, index: Index) -> Result<Arc<Index>, StoreError> {
+        let index = Arc::new(index);
+        let mut kept = self.indexes.write().map_err(|_| StoreError::Closed)?;
+        kept.retain(|i| i.stamp != index.stamp);
+        if kept.len() >= INDEXES_MAX {
+            kept.remove(0);
+        }
+        kept.push(index.clone());
+        Ok(index)
+    }
+
+    /// Lets go of the indexes of all states but this one.
+    pub(crate) fn settle_index(&self, stamp: Stamp) {
+        if let Ok(mut kept) = self.indexes.write() {
+            kept.retain(|i| i.stamp == stamp);
+        }
+    }
+
+    /// Whether an index is in use, so that a writer knows to renew it.
+    pub(crate) fn has_index(&self) -> bool {
+        self.indexes.read().is_ok_and(|i| !i.is_empty())
     }
 
     /// Whether the file must be asked; false only if none of the keys can be in the state that `read` sees.

@@ -1,0 +1,178 @@
+//! What an agreement of names says, in bits: log2(m/u), once for each token asked, part of the name and level.
+//!
+//! `u` is the share of the persons searched that agree at that level, counted over their vocabulary *for this question*: to
+//! agree on a rare surname says more than on a common one, exactly, and one letter off a common name says little. `m` is
+//! the share of true pairs that do (Fellegi and Sunter, 1969), for two cases that differ more than anything else: a token
+//! that somebody bears is seldom a misspelling, one that nobody bears is nearly always one. The shares were counted on the
+//! tuning half of the open evaluation set (`MATCHING.md`) and rounded; `cargo run --example fit` counts them again.
+
+use crate::token::{PreparedToken, TokenLevel};
+use std::collections::HashMap;
+
+/// Part of a name that a recorded token stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum NameRole {
+    /// Family name.
+    Surname,
+    /// Given or middle name.
+    Given,
+}
+
+impl NameRole {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Surname, Self::Given];
+}
+
+const LEVELS: usize = TokenLevel::ALL.len();
+type Table = [[f64; LEVELS]; 2];
+
+/// How many persons agree with one token asked, by part of the name and level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LevelCounts([[u64; LEVELS]; 2]);
+
+impl LevelCounts {
+    /// Adds the bearers of one token of the vocabulary.
+    pub fn add(&mut self, role: NameRole, level: TokenLevel, bearers: u64) {
+        self.0[role as usize][level as usize] += bearers;
+    }
+
+    /// Adds those of another store.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().flatten().zip(other.0.iter().flatten()) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// Shares of true pairs at each level, in the order of [`TokenLevel::ALL`], and the share that disagrees.
+struct Pairs {
+    at: [f64; LEVELS],
+    differs: f64,
+}
+
+/// By part of the name: where somebody bears the token asked, and where nobody does.
+const KNOWN: [Pairs; 2] = [
+    Pairs { at: [0.005, 0.008, 0.012, 0.9, 0.005, 0.02, 0.90], differs: 0.05 },
+    Pairs { at: [0.015, 0.010, 0.020, 0.9, 0.050, 0.02, 0.83], differs: 0.06 },
+];
+const UNKNOWN: [Pairs; 2] = [
+    Pairs { at: [0.010, 0.030, 0.080, 0.6, 0.020, 0.70, 0.70], differs: 0.15 },
+    Pairs { at: [0.020, 0.040, 0.100, 0.6, 0.120, 0.60, 0.60], differs: 0.17 },
+];
+
+/// What is expected of a store too small to tell, and how many persons that expectation counts as.
+const EXPECTED: [f64; LEVELS] = [0.08, 2e-3, 3e-3, 2e-2, 1e-3, 5e-4, 4e-4];
+const EXPECTED_PERSONS: f64 = 500.0;
+/// No agreement says more than this, in bits: the rarest surname is borne by some family.
+const MOST: f64 = 17.0;
+
+/// Weights of a question's tokens over the persons it is asked of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NameWeights {
+    persons: u64,
+    tokens: HashMap<String, (Table, bool)>,
+}
+
+impl NameWeights {
+    /// Weighs the tokens asked by what the vocabularies of all `persons` hold.
+    ///
+    /// ```
+    /// use beatcheck_search::{LevelCounts, NameRole, NameWeights, TokenLevel, prepare_token};
+    /// let mut rare = LevelCounts::default();
+    /// rare.add(NameRole::Surname, TokenLevel::Exact, 3);
+    /// let mut common = LevelCounts::default();
+    /// common.add(NameRole::Surname, TokenLevel::Exact, 9_000);
+    /// let asked = [prepare_token("thornbury"), prepare_token("smith")];
+    /// let weights = NameWeights::new(1_000_000, asked.iter().zip([rare, common]));
+    /// let bits = |token| weights.bits(token, NameRole::Surname, TokenLevel::Exact);
+    /// assert!(bits("thornbury") > bits("smith") + 7.0);
+    /// ```
+    pub fn new<'a>(persons: u64, counted: impl IntoIterator<Item = (&'a PreparedToken, LevelCounts)>) -> Self {
+        let tokens = counted.into_iter().map(|(token, counts)| {
+            // A beginning is a token of its own: whether somebody bears it says nothing of its spelling.
+            let exact: u64 = counts.0.iter().map(|c| c[TokenLevel::Exact as usize]).sum();
+            let known = token.is_prefix() || exact > 0;
+            (token.key(), (table(persons, &counts, known), known))
+        });
+        Self { persons, tokens: tokens.collect() }
+    }
+
+    /// Persons that were searched.
+    #[must_use]
+    pub fn persons(&self) -> u64 {
+        self.persons
+    }
+
+    /// Bits for a token asked that agrees at a level with a token in this part of a name.
+    #[must_use]
+    pub fn bits(&self, asked: &str, role: NameRole, level: TokenLevel) -> f64 {
+        match self.tokens.get(asked) {
+            Some((table, _)) => table[role as usize][level as usize],
+            None => weight(KNOWN[role as usize].at[level as usize], EXPECTED[level as usize]),
+        }
+    }
+
+    /// Bits, below 0, for a token asked that nothing in this part of a name agrees with.
+    #[must_use]
+    pub fn differs(&self, asked: &str, role: NameRole) -> f64 {
+        let known = self.tokens.get(asked).is_none_or(|(_, known)| *known);
+        pairs(known)[role as usize].differs.log2()
+    }
+}
+
+fn pairs(known: bool) -> &'static [Pairs; 2] {
+    if known { &KNOWN } else { &UNKNOWN }
+}
+
+fn table(persons: u64, counts: &LevelCounts, known: bool) -> Table {
+    let mut out = Table::default();
+    for role in NameRole::ALL {
+        for level in TokenLevel::ALL {
+            let (r, l) = (role as usize, level as usize);
+            let share = (counts.0[r][l] as f64 + EXPECTED[l] * EXPECTED_PERSONS) / (persons as f64 + EXPECTED_PERSONS);
+            out[r][l] = weight(pairs(known)[r].at[l], share);
+        }
+    }
+    out
+}
+
+fn weight(m: f64, u: f64) -> f64 {
+    // Agreement never speaks against: where it is no likelier among true pairs, it says nothing.
+    (m / u).log2().clamp(0.1, MOST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::prepare_token;
+
+    #[test]
+    fn a_token_that_nobody_bears_is_a_misspelling() {
+        let mut near = LevelCounts::default();
+        near.add(NameRole::Surname, TokenLevel::Near1, 100);
+        let mut borne = near;
+        borne.add(NameRole::Surname, TokenLevel::Exact, 100);
+        let asked = [prepare_token("smiht"), prepare_token("smith")];
+        let w = NameWeights::new(100_000, asked.iter().zip([near, borne]));
+        let bits = |t| w.bits(t, NameRole::Surname, TokenLevel::Near1);
+        assert!(bits("smiht") > bits("smith") + 3.0);
+        assert!(w.differs("smith", NameRole::Surname) < w.differs("smiht", NameRole::Surname));
+        assert!(w.differs("smiht", NameRole::Surname) < 0.0);
+    }
+
+    #[test]
+    fn stores_of_any_size_give_finite_weights() {
+        let asked = prepare_token("smith");
+        for persons in [0, 1, 10, u64::MAX] {
+            let mut c = LevelCounts::default();
+            c.add(NameRole::Given, TokenLevel::Exact, persons);
+            let w = NameWeights::new(persons, [(&asked, c)]);
+            for role in NameRole::ALL {
+                for level in TokenLevel::ALL {
+                    assert!((0.0..=MOST).contains(&w.bits("smith", role, level)));
+                }
+            }
+        }
+    }
+}
