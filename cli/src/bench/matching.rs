@@ -10,7 +10,7 @@ use super::job::Job;
 use super::step::io;
 use super::{Setting, doing};
 use crate::exit::Failure;
-use beatcheck_model::{Answer, Grade};
+use beatcheck_model::{Answer, Grade, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -131,6 +131,8 @@ fn figures(persons: u64, questions: &[Question], answers: &[Answer]) -> Vec<Figu
         let share = |found: usize| found as f64 / n.max(1) as f64;
         let among = |first: usize| asked.iter().filter(|(q, a)| place(q, a).is_some_and(|p| p < first)).count();
         if task.starts_with("absent") {
+            let possible = asked.iter().filter(|(_, a)| a.outcome != Outcome::NoTrace).count();
+            out.push(Figure::lower(task, "shown as possible", share(possible), "share").n(n));
             for (metric, least) in [
                 ("shown as fair or better", Grade::Fair),
                 ("shown as strong or better", Grade::Strong),

@@ -32,6 +32,9 @@ pub(crate) const fn state_word(state: CoverageState) -> &'static str {
     }
 }
 
+/// Near misses named aloud, at most.
+const NEAR_SAID: usize = 3;
+
 /// Error code of a question that could not be read or does not ask for anything.
 pub(crate) const INVALID_QUERY: &str = "invalid_query";
 
@@ -229,10 +232,12 @@ pub(crate) struct Draft<'a> {
 pub(crate) fn compose(draft: Draft<'_>) -> Answer {
     let Draft { kind, reference, found, covered, error, now } = draft;
     let searched = covered.iter().any(Covered::searched);
-    let outcome = match found.hits.first() {
-        _ if error.is_some() || !searched => Outcome::CannotSay,
-        Some(h) => h.outcome,
-        None => Outcome::NoTrace,
+    let told = |outcome| found.hits.iter().any(|h| h.outcome == outcome);
+    let outcome = match () {
+        () if error.is_some() || !searched => Outcome::CannotSay,
+        () if told(Outcome::Hit) => Outcome::Hit,
+        () if told(Outcome::Possible) => Outcome::Possible,
+        () => Outcome::NoTrace,
     };
     let warnings_state = if error.is_some() { WarningsState::NotLoaded } else { cover::warnings(covered) };
     let mut answer = Answer {
@@ -271,7 +276,7 @@ fn banner(hits: &[Hit]) -> String {
     let mut found: Vec<&str> = hits
         .iter()
         .skip(1)
-        .filter(|h| h.grade <= Grade::Fair)
+        .filter(|h| h.grade <= Grade::Fair && h.outcome != Outcome::NoTrace)
         .flat_map(|h| &h.markers)
         .filter(|m| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len())
         .map(|m| m.text.as_str())
@@ -305,11 +310,17 @@ fn text(a: &Answer) -> String {
     } else {
         match a.outcome {
             Outcome::CannotSay => t.push_str("CANNOT SAY: no permitted source could be searched.\n"),
-            Outcome::NoTrace => t.push_str("NO TRACE in the sources searched. This is not 'clear'.\n"),
+            Outcome::NoTrace => {
+                t.push_str("NO TRACE in the sources searched. This is not 'clear'.\n");
+                let near: Vec<&str> = a.hits.iter().take(NEAR_SAID).map(|h| h.title.as_str()).collect();
+                if !near.is_empty() {
+                    let _ = writeln!(t, "Nearest on record, not matches: {}.", near.join("; "));
+                }
+            }
             Outcome::Hit | Outcome::Possible => a.hits.iter().take(3).for_each(|h| say_hit(&mut t, h, a.at)),
         }
     }
-    if a.hits.len() > 3 {
+    if a.hits.len() > 3 && a.outcome != Outcome::NoTrace {
         let _ = writeln!(t, "{} more candidates are listed.", a.hits.len() - 3);
     }
     match a.warnings_state {
@@ -345,7 +356,11 @@ fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {
         }
         t.push('\n');
     }
-    let word = if h.outcome == Outcome::Hit { "HIT" } else { "POSSIBLE MATCH" };
+    let word = match h.outcome {
+        Outcome::Hit => "HIT",
+        Outcome::NoTrace => "NEAR MISS, NOT A MATCH",
+        _ => "POSSIBLE MATCH",
+    };
     // The best grade is not spoken as it is called: "possible, certain" would be heard as a hit (rule 3).
     let grade = match h.grade {
         Grade::Certain => "very strong",
@@ -353,7 +368,7 @@ fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {
         Grade::Fair => "fair",
         Grade::Weak => "weak",
     };
-    let grade = if h.outcome == Outcome::Hit { String::new() } else { format!(" ({grade})") };
+    let grade = if h.outcome == Outcome::Possible { format!(" ({grade})") } else { String::new() };
     let mark = h.vrm.as_deref().map(|v| format!(" {v}:")).unwrap_or_default();
     let _ = write!(t, "{word}{grade}:{mark} {}", h.title);
     let reasons: Vec<&str> = h.reasons.iter().map(|r| r.text.as_str()).collect();

@@ -73,7 +73,13 @@ pub(crate) struct ToldAnswer {
 impl ToldAnswer {
     pub(crate) fn of(hits: &[Hit], ids: &BTreeMap<String, String>) -> Self {
         let hex = |name: &str| ids.get(name).cloned().unwrap_or_default();
-        Self { shown: hits.iter().map(|h| (hex(&h.compartment), h.id.clone(), h.version)).collect() }
+        Self {
+            shown: hits
+                .iter()
+                .filter(|h| h.outcome != Outcome::NoTrace)
+                .map(|h| (hex(&h.compartment), h.id.clone(), h.version))
+                .collect(),
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::cover;
 use crate::device::{Device, View};
 use crate::status::LateHit;
 use beatcheck_audit::EntryKind;
-use beatcheck_model::{Grade, Hit, RecordKind, Timestamp};
+use beatcheck_model::{Grade, Hit, Outcome, RecordKind, Timestamp};
 use beatcheck_store::{LateHitRow, Told};
 use std::collections::BTreeMap;
 
@@ -74,7 +74,9 @@ impl Device {
         let permit = self.permit(view, &question.purpose, now).ok()?;
         let kind = question.query.kind();
         let covered = cover::of(view, Some(&permit), &self.shelf.ids(), kind, now);
-        let Found { hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;
+        let Found { mut hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;
+        // Near misses come and go; nobody was told that they were the one asked about.
+        hits.retain(|h| h.outcome != Outcome::NoTrace);
         let was = |h: &Hit| before.shown.iter().find(|(_, id, _)| *id == h.id);
         // A person list's order shifts with every change: only a good new candidate is worth an officer's attention.
         let worth = |h: &&Hit| kind == RecordKind::Vehicle || h.grade >= Grade::Strong;

@@ -133,7 +133,7 @@ impl Asked {
         let joined = self.joined.iter().find(|t| t.role == role);
         let asked_whole = joined.or_else(|| self.tokens.iter().find(|t| t.role == role && mine == 1));
         if let Some(token) =
-            asked_whole.filter(|t| mine != part.len() && !t.token.is_prefix() && t.token.text() == whole)
+            asked_whole.filter(|t| mine != part.len() && !t.token.is_prefix() && same_whole(&t.token, &whole))
         {
             asked.retain(|t| t.role != role);
             asked.push(token);
@@ -146,6 +146,11 @@ impl Asked {
             held.push(HeldToken { text, role, particle, first: i == 0 });
         }
     }
+}
+
+/// Whether a part divided in another way is the same, or one letter from it (`Yam In`, Yasmin).
+fn same_whole(asked: &PreparedToken, held: &str) -> bool {
+    asked.text() == held || (held.len() > 5 && token_level_alone(asked, held) >= Some(TokenLevel::Near1))
 }
 
 /// Levels and weights of every pair of tokens.

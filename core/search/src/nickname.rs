@@ -1,26 +1,40 @@
 //! Given names that are one name: short forms (`Bill` for William) and common spellings or transliterations (Mohammed).
 //!
-//! The table is `nicknames.txt`, compiled in. It is small on purpose: only what an English-speaking force meets daily.
-//! A name may stand in several classes (`alex`), and classes are not merged: Alexander and Alexandra are not one name.
+//! The tables are those of `core/search/data`, compiled in; its README says where each is from. A name may stand in several classes (`alex`), and classes are not merged: Alexander and Alexandra are not one name.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 struct Table {
-    classes: Vec<Vec<&'static str>>,
-    of: HashMap<&'static str, Vec<usize>>,
+    /// The other forms of each name, sorted.
+    forms: HashMap<&'static str, Vec<&'static str>>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    let mut table = Table { classes: Vec::new(), of: HashMap::new() };
-    for line in include_str!("nicknames.txt").lines().filter(|l| !l.starts_with('#')) {
-        let class: Vec<_> = line.split_whitespace().collect();
-        for name in &class {
-            table.of.entry(name).or_default().push(table.classes.len());
+    let mut forms: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut add = |a, b| {
+        if a != b {
+            forms.entry(a).or_default().push(b);
+            forms.entry(b).or_default().push(a);
         }
-        table.classes.push(class);
+    };
+    let lines = |text: &'static str| text.lines().filter(|l| !l.starts_with('#'));
+    for line in lines(include_str!("../data/given-names.txt")) {
+        let class: Vec<_> = line.split_whitespace().collect();
+        for (i, a) in class.iter().enumerate() {
+            class.iter().skip(i + 1).for_each(|b| add(a, b));
+        }
     }
-    table
+    for line in lines(include_str!("../data/nicknames-en.txt")) {
+        let mut names = line.split_whitespace();
+        let Some(formal) = names.next() else { continue };
+        names.for_each(|form| add(formal, form));
+    }
+    for f in forms.values_mut() {
+        f.sort_unstable();
+        f.dedup();
+    }
+    Table { forms }
 });
 
 /// Whether two tokens are forms of one given name by the table; a name that is not in it is in no class, not even its
@@ -34,19 +48,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 /// ```
 #[must_use]
 pub fn same_nickname_class(a: &str, b: &str) -> bool {
-    match (TABLE.of.get(a), TABLE.of.get(b)) {
-        (Some(a), Some(b)) => a.iter().any(|c| b.contains(c)),
-        _ => false,
-    }
+    forms(a).binary_search(&b).is_ok()
 }
 
 /// Every other form of a name, sorted, each once.
-pub(crate) fn other_forms(name: &str) -> Vec<&'static str> {
-    let mut out: Vec<_> = TABLE.of.get(name).into_iter().flatten().flat_map(|&c| &TABLE.classes[c]).copied().collect();
-    out.retain(|n| *n != name);
-    out.sort_unstable();
-    out.dedup();
-    out
+pub(crate) fn forms(name: &str) -> &'static [&'static str] {
+    TABLE.forms.get(name).map(Vec::as_slice).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -62,12 +69,14 @@ mod tests {
         }
         assert!(!same_nickname_class("alexander", "alexandra"));
         assert!(!same_nickname_class("xyz", "xyz"));
-        assert!(other_forms("bill").contains(&"william") && !other_forms("bill").contains(&"bill"));
+        assert!(forms("bill").contains(&"william") && !forms("bill").contains(&"bill"));
+        // Forms of Aaron both, and not of each other.
+        assert!(same_nickname_class("aaron", "ronnie") && !same_nickname_class("erin", "ronnie"));
     }
 
     #[test]
     fn the_table_holds_tokens() {
-        for name in TABLE.of.keys() {
+        for name in TABLE.forms.keys() {
             assert_eq!(crate::name_tokens(name), [*name]);
         }
     }

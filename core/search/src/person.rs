@@ -109,6 +109,7 @@ pub fn index_tokens(p: &Person) -> Vec<String> {
 
 /// The tokens under which a person is indexed, with the part of the name each stands in, sorted and each once. A part that
 /// no name of the record has is there as an empty token: who has no recorded surname does not differ from the one asked.
+/// Tokens of one name are there joined as well: `van der Merwe` is found as `Vandermerwe`.
 #[must_use]
 pub fn index_names(p: &Person) -> Vec<(NameRole, String)> {
     let mut out: Vec<(NameRole, String)> = Vec::new();
@@ -117,7 +118,13 @@ pub fn index_names(p: &Person) -> Vec<(NameRole, String)> {
         (NameRole::Given, p.names.iter().map(|n| &n.given).collect()),
     ] {
         let before = out.len();
-        out.extend(texts.into_iter().flat_map(|t| name_tokens(t)).map(|t| (role, t)));
+        for text in texts {
+            let tokens = name_tokens(text);
+            if tokens.len() > 1 {
+                out.push((role, tokens.concat()));
+            }
+            out.extend(tokens.into_iter().map(|t| (role, t)));
+        }
         if out.len() == before {
             out.push((role, String::new()));
         }

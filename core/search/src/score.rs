@@ -21,7 +21,8 @@ pub struct PersonMatch {
     pub score: f64,
     /// How well it agrees, in a word.
     pub grade: Grade,
-    /// `Hit` only if the identifier asked is on the record and no detail given disagrees; else `Possible`.
+    /// `Hit` only if the identifier asked is on the record and no detail given disagrees; `NoTrace` for a near miss, which is
+    /// no match but is shown as the nearest there is; else `Possible`.
     pub outcome: Outcome,
     /// Why, in words that can be said: identifier first, then names, date of birth, sex. Never empty.
     pub reasons: Vec<Reason>,
@@ -72,6 +73,8 @@ const IDENTIFIER_NOT_HELD: f64 = -3.0;
 const SEX_AGREES: f64 = 1.0;
 const SEX_DIFFERS: f64 = -4.0;
 const ALIAS: f64 = -1.0;
+/// Bits from which a record that is no match is shown as a near miss.
+const NEAR_MISS: f64 = 1.0;
 
 struct BestName {
     index: Option<usize>,
@@ -117,15 +120,18 @@ impl<'a> PersonScorer<'a> {
                 (Outcome::Possible, Grade::Fair, true)
             }
         } else {
-            let mut grade = best.grade?;
-            if sex == Some(false) {
-                grade = lower(grade);
-            }
             if bears == Some(false) {
                 bits += IDENTIFIER_NOT_HELD;
-                grade = grade.min(Grade::Strong);
             }
-            (Outcome::Possible, grade, false)
+            match best.grade {
+                Some(grade) => {
+                    let grade = if sex == Some(false) { lower(grade) } else { grade };
+                    let most = if bears == Some(false) { Grade::Strong } else { Grade::Certain };
+                    (Outcome::Possible, grade.min(most), false)
+                }
+                None if bits >= NEAR_MISS => (Outcome::NoTrace, Grade::Weak, false),
+                None => return None,
+            }
         };
         if let (Some(fit), Some(i)) = (best.fit, best.index) {
             name_reasons(&fit, &mut reasons);
@@ -177,9 +183,13 @@ fn is_alias(p: &Person, i: usize) -> bool {
 
 fn classify(fit: &NameFit) -> NameClass {
     use PartFit::*;
-    // A surname known only by its first letter is not evidence enough to carry a match.
-    let weak_surname = matches!(fit.surname, Agrees { level: TokenLevel::Initial, .. });
-    match (fit.surname, fit.given) {
+    // A surname known only by its first letter is not evidence enough to carry a match, nor is one that is hardly alike.
+    let weak_surname = matches!(fit.surname, Agrees { level: TokenLevel::Initial | TokenLevel::Alike, .. });
+    let given = match fit.given {
+        Agrees { level: TokenLevel::Alike, .. } => Differs,
+        given => given,
+    };
+    match (fit.surname, given) {
         (Agrees { .. }, Agrees { .. }) if weak_surname => NameClass::SurnameDiffers,
         (Agrees { .. }, _) if weak_surname => NameClass::None,
         (Agrees { complete: true, .. }, Agrees { complete: true, .. }) => NameClass::Full,
@@ -300,6 +310,8 @@ fn name_reasons(fit: &NameFit, reasons: &mut Vec<Reason>) {
             TokenLevel::Prefix => "surname_prefix",
             TokenLevel::Near2 => "surname_near_two",
             TokenLevel::Sound => "surname_sound",
+            TokenLevel::Within => "surname_within",
+            TokenLevel::Alike => "surname_alike",
             TokenLevel::Initial => "surname_initial",
         }),
     };
@@ -313,6 +325,8 @@ fn name_reasons(fit: &NameFit, reasons: &mut Vec<Reason>) {
             TokenLevel::Prefix => "given_prefix",
             TokenLevel::Near2 => "given_near_two",
             TokenLevel::Sound => "given_sound",
+            TokenLevel::Within => "given_within",
+            TokenLevel::Alike => "given_alike",
             TokenLevel::Initial => "given_initial",
         }),
     };

@@ -6,7 +6,7 @@
 //! most one, so letter sets of tokens `d` edits apart differ by at most `d` each way).
 
 use crate::name::phonetic_key;
-use crate::nickname::other_forms;
+use crate::nickname::forms;
 use rapidfuzz::distance::{jaro_winkler, osa};
 use std::sync::Arc;
 
@@ -16,6 +16,10 @@ use std::sync::Arc;
 pub enum TokenLevel {
     /// One is the other's first letter alone.
     Initial,
+    /// Jaro-Winkler similarity of at least 0.8 under the same first letter: more like than chance, and not much more.
+    Alike,
+    /// One stands whole within the other (Bella, Arabella; Wood, Woodward).
+    Within,
     /// They sound alike (equal [`phonetic_key`]).
     Sound,
     /// Two edits apart, or Jaro-Winkler similarity of at least 0.92.
@@ -32,8 +36,17 @@ pub enum TokenLevel {
 
 impl TokenLevel {
     /// All levels, the weakest first; a level's number is its place here.
-    pub const ALL: [Self; 7] =
-        [Self::Initial, Self::Sound, Self::Near2, Self::Prefix, Self::Nickname, Self::Near1, Self::Exact];
+    pub const ALL: [Self; 9] = [
+        Self::Initial,
+        Self::Alike,
+        Self::Within,
+        Self::Sound,
+        Self::Near2,
+        Self::Prefix,
+        Self::Nickname,
+        Self::Near1,
+        Self::Exact,
+    ];
 }
 
 /// The asked token's letters, ready to be compared with many.
@@ -56,7 +69,7 @@ pub struct PreparedToken {
     chars: usize,
     letters: u64,
     phonetic: String,
-    forms: Vec<&'static str>,
+    forms: &'static [&'static str],
     /// First letters of `forms`, as in `letters`.
     form_initials: u64,
     comparers: Arc<Comparers>,
@@ -90,7 +103,7 @@ impl PreparedToken {
     /// The other forms of this given name by the table of nicknames, sorted; for candidates by look-up.
     #[must_use]
     pub fn forms(&self) -> &[&'static str] {
-        &self.forms
+        self.forms
     }
 }
 
@@ -99,7 +112,7 @@ impl PreparedToken {
 pub fn prepare_token(t: &str) -> PreparedToken {
     let (t, prefix) = t.strip_suffix('*').map_or((t, false), |t| (t, true));
     let (letters, chars) = letters(t);
-    let forms = if prefix { Vec::new() } else { other_forms(t) };
+    let forms = if prefix { &[] } else { forms(t) };
     let form_initials = forms.iter().filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
     let comparers = Arc::new(Comparers {
         osa: osa::BatchComparator::new(t.chars()),
@@ -133,6 +146,7 @@ pub(crate) fn token_level_alone(q: &PreparedToken, other: &str) -> Option<TokenL
 /// Shortest sound key that says anything: `L` is Lee, Leah, Lou and Ali.
 const MIN_PHONETIC: usize = 2;
 const JARO_WINKLER: f64 = 0.92;
+const ALIKE: f64 = 0.8;
 
 fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Option<TokenLevel> {
     let (mask, chars) = letters(v);
@@ -163,13 +177,23 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
     if edits == 2 && short >= 5 {
         return Some(TokenLevel::Near2);
     }
-    if short >= 4 && long - short <= 4 && apart <= 5 && same_start(&q.text, v) {
-        let alike = q.comparers.jaro_winkler.similarity(v.chars());
-        if alike >= JARO_WINKLER {
-            return Some(TokenLevel::Near2);
-        }
+    let same_initial = q.text.chars().next() == v.chars().next();
+    let mut alike = 0.0;
+    if same_initial && short >= 3 && apart <= 5 {
+        alike = q.comparers.jaro_winkler.similarity(v.chars());
     }
-    (q.phonetic.len() >= MIN_PHONETIC && sounds()).then_some(TokenLevel::Sound)
+    if alike >= JARO_WINKLER && short >= 4 && long - short <= 4 && same_start(&q.text, v) {
+        return Some(TokenLevel::Near2);
+    }
+    if q.phonetic.len() >= MIN_PHONETIC && sounds() {
+        return Some(TokenLevel::Sound);
+    }
+    let within =
+        short >= 3 && (q.letters & !mask == 0 && v.contains(&q.text) || mask & !q.letters == 0 && q.text.contains(v));
+    if within {
+        return Some(TokenLevel::Within);
+    }
+    (alike >= ALIKE).then_some(TokenLevel::Alike)
 }
 
 /// A beginning agrees with what begins so, or, from three letters on and with the same first letter, with what is one
@@ -238,7 +262,8 @@ mod tests {
             ("macdonald", "mcdonnald", Some(Near2)),
             ("christophe", "christopherson", Some(Near2)),
             ("phillips", "filips", Some(Sound)),
-            ("schmidt", "smith", None),
+            ("schmidt", "smith", Some(Alike)),
+            ("bella", "arabella", Some(Within)),
             ("j", "john", Some(Initial)),
             ("john", "j", Some(Initial)),
             ("j", "k", None),
@@ -255,6 +280,14 @@ mod tests {
                 assert_eq!(found, expected, "{a} {b}");
             }
         }
-        assert!(Initial < Sound && Sound < Near2 && Near2 < Nickname && Nickname < Near1 && Near1 < Exact);
+        assert!(
+            Initial < Alike
+                && Alike < Within
+                && Within < Sound
+                && Sound < Near2
+                && Near2 < Nickname
+                && Nickname < Near1
+                && Near1 < Exact
+        );
     }
 }

@@ -14,7 +14,7 @@ use crate::{Candidate, StoreError};
 use beatcheck_search::{LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token};
 use beatcheck_wire::CompartmentId;
 use index::Index;
-use rank::{Asked, Beside, Ranked};
+use rank::{Asked, Beside, Kind, Ranked, Text};
 use std::sync::Arc;
 
 /// Person candidates of one check, at most.
@@ -39,11 +39,11 @@ pub struct PersonCandidates {
     pub more: bool,
 }
 
-struct Place<'c> {
+struct Place<'c, 't> {
     compartment: CompartmentId,
     read: Read<'c>,
     index: Arc<Index>,
-    asked: Vec<Asked>,
+    asked: Vec<Asked<'t>>,
     identified: Vec<i64>,
 }
 
@@ -53,25 +53,23 @@ pub(crate) fn candidates(
 ) -> Result<PersonCandidates, StoreError> {
     let tokens = tokens(plan);
     let mut counts = vec![LevelCounts::default(); tokens.len()];
-    let mut places: Vec<Place<'_>> = Vec::new();
+    let mut places: Vec<Place<'_, '_>> = Vec::new();
     let mut out = PersonCandidates::default();
     for (compartment, held) in permitted {
         // Kept open: the rows must be of the state that was ranked.
         let mut read = held.read()?;
         let index = held.index(&mut read)?;
         let mut asked = Vec::with_capacity(tokens.len());
-        for ((text, role, first), counts) in tokens.iter().zip(&mut counts) {
-            let token = prepare_token(text);
-            let (near, counted) = index.near(&token);
+        for (t, counts) in tokens.iter().zip(&mut counts) {
+            let (near, counted) = index.near(&t.token);
             counts.merge(&counted);
-            asked.push(Asked { token, role: *role, first: *first, near });
+            asked.push(Asked { text: t, near });
         }
         let identified = identified(&read, plan)?;
         out.persons += index.persons;
         places.push(Place { compartment: *compartment, read, index, asked, identified });
     }
-    let prepared: Vec<_> = tokens.iter().map(|(text, ..)| prepare_token(text)).collect();
-    out.weights = NameWeights::new(out.persons, prepared.iter().zip(counts));
+    out.weights = NameWeights::new(out.persons, tokens.iter().map(|t| &t.token).zip(counts));
     let mut ranked: Vec<(Ranked, usize)> = Vec::new();
     for (i, p) in places.iter().enumerate() {
         let beside = Beside { dob: plan.dob.as_ref(), identified: &p.identified, identifier_bits: IDENT_BITS };
@@ -90,16 +88,21 @@ pub(crate) fn candidates(
     Ok(out)
 }
 
-/// The tokens to look up, each once for a part of the name, and whether it is its part's first.
-fn tokens(plan: &PersonPlan) -> Vec<(&str, Option<NameRole>, bool)> {
-    let mut out: Vec<(&str, Option<NameRole>, bool)> = Vec::new();
+/// The tokens to look up, each once for a part of the name.
+fn tokens(plan: &PersonPlan) -> Vec<Text> {
+    let mut out: Vec<Text> = Vec::new();
     let parts = [(Some(NameRole::Surname), &plan.surname), (Some(NameRole::Given), &plan.given), (None, &plan.any)];
     for (role, texts) in parts {
-        for (i, text) in texts.iter().enumerate() {
-            // Of a name in any order at least two tokens are to be found: given and surname.
-            let first = i == 0 || (role.is_none() && i == 1);
-            if out.len() < ASKED_MAX && !out.iter().any(|(t, r, _)| t == text && *r == role) {
-                out.push((text, role, first));
+        let joined =
+            (role.is_some() && texts.len() > 1 && !texts.iter().any(|t| t.ends_with('*'))).then(|| texts.concat());
+        // Of a name in any order at least two tokens are to be found: given and surname.
+        let firsts = if role.is_some() { 1 } else { 2 };
+        let kind = |i: usize| if i < firsts { Kind::First } else { Kind::Further };
+        let all = texts.iter().enumerate().map(|(i, t)| (t.clone(), kind(i)));
+        for (text, kind) in all.chain(joined.map(|t| (t, Kind::Joined))) {
+            let token = prepare_token(&text);
+            if out.len() < ASKED_MAX && !out.iter().any(|t| t.role == role && t.token.key() == text) {
+                out.push(Text { token, role, kind });
             }
         }
     }

@@ -28,13 +28,26 @@ const STEPS: f32 = 1000.0;
 /// A score in thousandths of a bit, and the rid.
 pub(crate) type Ranked = (i32, Reverse<i64>);
 
-/// A token asked, where it may fall, and what is near it.
-pub(crate) struct Asked {
+/// What a token is to its part of the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    First,
+    Further,
+    /// All of the part written as one: it may stand for the others, and costs nothing where it is not found.
+    Joined,
+}
+
+/// A token asked, and where it may fall.
+pub(crate) struct Text {
     pub(crate) token: PreparedToken,
     /// Part of the name it was asked as; `None` for any.
     pub(crate) role: Option<NameRole>,
-    /// It is the first of its part.
-    pub(crate) first: bool,
+    pub(crate) kind: Kind,
+}
+
+/// A token asked, and what is near it in one compartment.
+pub(crate) struct Asked<'t> {
+    pub(crate) text: &'t Text,
     pub(crate) near: Vec<Near>,
 }
 
@@ -59,19 +72,28 @@ struct Block<'i> {
 /// The best `keep` persons of a compartment, best first, and whether there were more.
 pub(crate) fn rank(
     index: &Index,
-    asked: &[Asked],
+    asked: &[Asked<'_>],
     weights: &NameWeights,
     beside: &Beside<'_>,
     keep: usize,
 ) -> Result<(Vec<Ranked>, bool), StoreError> {
     let mut blocks: BTreeMap<u16, Block<'_>> = BTreeMap::new();
-    let swappable = asked.iter().any(|a| a.role == Some(NameRole::Surname))
-        || asked.iter().any(|a| a.role == Some(NameRole::Given));
+    let swappable = asked.iter().any(|a| a.text.role.is_some());
     let mut base = [0.0_f32, SWAPPED];
     for (reading, base) in base.iter_mut().enumerate().take(1 + usize::from(swappable)) {
         for (i, a) in asked.iter().enumerate() {
-            let differs = differs(a, reading, weights);
-            *base += differs;
+            let differs = match a.text.kind {
+                // What the part's own tokens lost comes back with it.
+                Kind::Joined => asked
+                    .iter()
+                    .filter(|o| o.text.role == a.text.role && o.text.kind != Kind::Joined)
+                    .map(|o| differs(o.text, reading, weights))
+                    .sum(),
+                _ => differs(a.text, reading, weights),
+            };
+            if a.text.kind != Kind::Joined {
+                *base += differs;
+            }
             for (weight, at) in weighed(index, a, reading, weights) {
                 for (number, bytes) in index.blocks(at) {
                     let lists = &mut blocks.entry(number).or_default().lists[reading];
@@ -150,23 +172,23 @@ fn births(index: &Index, rid: i64, asked: Option<&DobQuery>) -> f32 {
 }
 
 /// What a token loses that is not found, in this reading.
-fn differs(a: &Asked, reading: usize, weights: &NameWeights) -> f32 {
+fn differs(a: &Text, reading: usize, weights: &NameWeights) -> f32 {
     let key = a.token.key();
     let bits = NameRole::ALL.into_iter().filter(|r| falls_on(a, *r, reading)).map(|r| weights.differs(&key, r));
     let bits = bits.fold(f64::NEG_INFINITY, f64::max).max(-20.0);
-    (if a.first { bits } else { bits.max(FURTHER) }) as f32
+    (if a.kind == Kind::First { bits } else { bits.max(FURTHER) }) as f32
 }
 
-fn falls_on(a: &Asked, role: NameRole, reading: usize) -> bool {
+fn falls_on(a: &Text, role: NameRole, reading: usize) -> bool {
     a.role.is_none_or(|asked| (asked == role) != (reading == 1))
 }
 
 /// The vocabulary tokens to take for one token asked, with their weights in bits, greatest first. Who lacks the part of
 /// the name neither agrees nor differs.
-fn weighed(index: &Index, a: &Asked, reading: usize, weights: &NameWeights) -> Vec<(f32, usize)> {
-    let key = a.token.key();
+fn weighed(index: &Index, a: &Asked<'_>, reading: usize, weights: &NameWeights) -> Vec<(f32, usize)> {
+    let key = a.text.token.key();
     let mut near: Vec<(TokenLevel, &Near)> =
-        a.near.iter().filter(|n| falls_on(a, n.role, reading)).map(|n| (n.level, n)).collect();
+        a.near.iter().filter(|n| falls_on(a.text, n.role, reading)).map(|n| (n.level, n)).collect();
     near.sort_unstable_by_key(|(level, n)| (Reverse(*level), n.bearers, n.at));
     let mut left = POSTINGS_MAX;
     let mut out: Vec<(f32, usize)> = Vec::new();
@@ -178,8 +200,10 @@ fn weighed(index: &Index, a: &Asked, reading: usize, weights: &NameWeights) -> V
         left = left.saturating_sub(n.bearers.into());
         out.push((weights.bits(&key, n.role, level) as f32, n.at));
     }
-    let lacking = NameRole::ALL.into_iter().filter(|r| falls_on(a, *r, reading)).filter_map(|r| index.nameless(r));
-    out.extend(lacking.map(|at| (0.0, at)));
+    if a.text.kind != Kind::Joined {
+        let parts = NameRole::ALL.into_iter().filter(|r| falls_on(a.text, *r, reading));
+        out.extend(parts.filter_map(|r| index.nameless(r)).map(|at| (0.0, at)));
+    }
     out.sort_by(|a, b| b.0.total_cmp(&a.0));
     out
 }
