@@ -11,6 +11,6 @@ fuzz_target!(|bytes: &[u8]| {
     let again = canonical(&record).expect("what was decoded can be encoded");
     assert_eq!(from_canonical(&again).as_ref(), Ok(&record));
     if let Body::Person(person) = &record.body {
-        let _ = beatcheck_search::index_tokens(person);
+        let _ = beatcheck_search::index_names(person);
     }
 });

@@ -25,7 +25,7 @@ fn plan(query: &Query) {
                 };
                 let dobs = q.dob.as_ref().and_then(|d| d.parse().ok()).into_iter().collect();
                 let person = Person { names: vec![name], dobs, ..Person::default() };
-                let _ = score_person(&plan, &person, &|_| 1.0);
+                let _ = score_person(&plan, &person, &beatcheck_search::NameWeights::default());
             }
         }
     }

@@ -147,6 +147,12 @@ fn figures(persons: u64, questions: &[Question], answers: &[Answer]) -> Vec<Figu
         let goal = |i: usize| goals.map(|(_, g)| g[2 * large + i]);
         out.push(Figure::higher(task, "recall@1", share(among(1)), "share").goal(goal(0)).n(n));
         out.push(Figure::higher(task, "recall@10", share(among(10)), "share").goal(goal(1)).n(n));
+        if *task == "name_dob" {
+            let told = asked.iter().filter(|(q, a)| {
+                place(q, a).and_then(|p| a.hits.get(p)).is_some_and(|h| h.outcome != Outcome::NoTrace)
+            });
+            out.push(Figure::higher(task, "found as possible", share(told.count()), "share").n(n));
+        }
         let mut took: Vec<f64> = asked.iter().map(|(_, a)| a.took_us as f64).collect();
         let [p50, p99] = LATENCY_US[large];
         out.push(Figure::lower(task, "check p50", percentile(&mut took, 0.5), "us").goal(Some(p50)).n(n));

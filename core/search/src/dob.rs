@@ -101,14 +101,14 @@ impl DobFit {
         match self {
             Self::NotAsked | Self::Unknown => 0.0,
             Self::Exact => 14.2,
-            Self::Swapped => 8.0,
-            Self::OneDigit => 5.6,
-            Self::Transposed => 5.4,
+            Self::Swapped => 7.5,
+            Self::OneDigit => 4.6,
+            Self::Transposed => 4.6,
             Self::YearMonth => 9.3,
             Self::Year => 5.8,
             Self::About => 3.5,
-            Self::YearOnly => 0.9,
-            Self::YearNear => -1.5,
+            Self::YearOnly => 0.0,
+            Self::YearNear => -2.0,
             Self::Differs => -4.6,
         }
     }

@@ -6,7 +6,7 @@
 //!    ([`normalise_vrm`], [`name_tokens`], [`parse_dob`], [`normalise_identifier`]), and a whole question becomes a plan
 //!    ([`plan_vehicle`], [`plan_person`]). What cannot be searched is an [`InvalidQuery`], never an empty answer.
 //! 2. **Find candidates.** Not here: the store does it. This crate says under which tokens a person is indexed
-//!    ([`index_tokens`]) and how near a token of the vocabulary is to one asked ([`token_level`]).
+//!    ([`index_names`]) and how near a token of the vocabulary is to one asked ([`token_level`]).
 //! 3. **Score.** [`score_vehicle`] and [`score_person`] say whether a candidate is shown, as a hit or as a possible
 //!    match, how well it agrees in a word, and why in words an officer can say aloud.
 //!
@@ -30,7 +30,7 @@ pub use dob::{ABOUT_YEARS, DobQuery, dob_bits, parse_dob};
 pub use error::InvalidQuery;
 pub use name::{MAX_TOKEN_CHARS, MAX_TOKENS, name_tokens, phonetic_key};
 pub use nickname::same_nickname_class;
-pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, index_tokens, normalise_identifier, plan_person};
+pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, normalise_identifier, plan_person};
 pub use score::{PersonMatch, PersonScorer, score_person};
 pub use token::{PreparedToken, TokenLevel, prepare_token, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};

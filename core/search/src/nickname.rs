@@ -44,7 +44,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 /// use beatcheck_search::same_nickname_class;
 /// assert!(same_nickname_class("bill", "william"));
 /// assert!(same_nickname_class("muhammad", "mohammed"));
-/// assert!(!same_nickname_class("bill", "robert"));
+/// assert!(!same_nickname_class("bill", "thomas"));
 /// ```
 #[must_use]
 pub fn same_nickname_class(a: &str, b: &str) -> bool {

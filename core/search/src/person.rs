@@ -95,18 +95,6 @@ pub fn normalise_identifier(text: &str) -> String {
     alphanumeric(text, usize::MAX).unwrap_or_default()
 }
 
-/// The tokens under which a person is indexed: those of all names, aliases too, each once, in order of first use.
-#[must_use]
-pub fn index_tokens(p: &Person) -> Vec<String> {
-    let mut out: Vec<String> = Vec::new();
-    for token in p.names.iter().flat_map(|n| name_tokens(&n.surname).into_iter().chain(name_tokens(&n.given))) {
-        if !out.contains(&token) {
-            out.push(token);
-        }
-    }
-    out
-}
-
 /// The tokens under which a person is indexed, with the part of the name each stands in, sorted and each once. A part that
 /// no name of the record has is there as an empty token: who has no recorded surname does not differ from the one asked.
 /// Tokens of one name are there joined as well: `van der Merwe` is found as `Vandermerwe`.
@@ -182,6 +170,10 @@ mod tests {
         let name =
             |given: &str, surname: &str| Name { given: given.into(), surname: surname.into(), kind: String::new() };
         let p = Person { names: vec![name("Ann Marie", "Smith"), name("Annie", "Smith-Jones")], ..Default::default() };
-        assert_eq!(index_tokens(&p), ["smith", "ann", "marie", "jones", "annie"]);
+        let found: Vec<(NameRole, String)> = index_names(&p);
+        let of = |role| found.iter().filter(|t| t.0 == role).map(|t| t.1.as_str()).collect::<Vec<_>>();
+        assert_eq!(of(NameRole::Surname), ["jones", "smith", "smithjones"]);
+        assert_eq!(of(NameRole::Given), ["ann", "annie", "annmarie", "marie"]);
+        assert_eq!(index_names(&Person::default()).iter().filter(|t| t.1.is_empty()).count(), 2);
     }
 }

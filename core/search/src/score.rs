@@ -73,8 +73,35 @@ const IDENTIFIER_NOT_HELD: f64 = -3.0;
 const SEX_AGREES: f64 = 1.0;
 const SEX_DIFFERS: f64 = -4.0;
 const ALIAS: f64 = -1.0;
+/// Odds in bits, over all persons searched, from which a candidate that disagrees in something may be called strong, fair
+/// or weak. Of people who are not there, fewer come so far the higher they are; `docs/matching.md` has the shares.
+const ODDS_STRONG: f64 = 2.0;
+const ODDS_FAIR: f64 = -1.0;
+const ODDS_WEAK: f64 = -3.0;
 /// Bits from which a record that is no match is shown as a near miss.
 const NEAR_MISS: f64 = 1.0;
+
+/// Whether all that was asked and is recorded agrees, to the letter. Such a candidate is possible however many namesakes
+/// there are: the officer asked no more.
+fn agrees_wholly(class: NameClass, dob: DobFit) -> bool {
+    use NameClass::{Full, Given, NotAsked, Surname};
+    matches!(class, Full | Surname | Given | NotAsked)
+        && matches!(
+            dob,
+            DobFit::NotAsked | DobFit::Unknown | DobFit::Exact | DobFit::YearMonth | DobFit::Year | DobFit::About
+        )
+}
+
+/// The best grade for a candidate of whom something disagrees, by the odds in bits that it is the person asked about and
+/// not one of so many strangers; `None` makes it a near miss.
+fn most_by_chance(odds: f64) -> Option<Grade> {
+    match odds {
+        o if o >= ODDS_STRONG => Some(Grade::Strong),
+        o if o >= ODDS_FAIR => Some(Grade::Fair),
+        o if o >= ODDS_WEAK => Some(Grade::Weak),
+        _ => None,
+    }
+}
 
 struct BestName {
     index: Option<usize>,
@@ -125,9 +152,13 @@ impl<'a> PersonScorer<'a> {
             }
             match best.grade {
                 Some(grade) => {
+                    let odds = bits - (weights.persons().max(1) as f64).log2();
+                    let most = if agrees_wholly(best.class, dob) { Some(Grade::Certain) } else { most_by_chance(odds) };
+                    let outcome = if most.is_some() { Outcome::Possible } else { Outcome::NoTrace };
+                    let grade = grade.min(most.unwrap_or(Grade::Weak));
                     let grade = if sex == Some(false) { lower(grade) } else { grade };
                     let most = if bears == Some(false) { Grade::Strong } else { Grade::Certain };
-                    (Outcome::Possible, grade.min(most), false)
+                    (outcome, grade.min(most), false)
                 }
                 None if bits >= NEAR_MISS => (Outcome::NoTrace, Grade::Weak, false),
                 None => return None,

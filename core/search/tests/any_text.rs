@@ -70,13 +70,13 @@ proptest! {
     #[test]
     fn scoring_any_person(s in text(), g in text(), n in text(), d in text(), i in text(), hs in text(), hg in text()) {
         let held = Person { names: vec![Name { given: hg, surname: hs, kind: String::new() }], ..Person::default() };
-        let _ = index_tokens(&held);
+        let _ = index_names(&held);
         let mut q = PersonQuery { surname: Some(s), given: Some(g), name: Some(n), dob: None, sex: None, identifier: Some(i) };
         for dob in [None, Some(d)] {
             q.dob = dob;
-            for share in [0.0, 0.01, 1.0, f64::NAN] {
+            for persons in [0, 1, 1_000_000, u64::MAX] {
                 if let Ok(plan) = plan_person(&q)
-                    && let Some(m) = score_person(&plan, &held, &|_| share)
+                    && let Some(m) = score_person(&plan, &held, &NameWeights::new(persons, []))
                 {
                     prop_assert!((0.0..=1.0).contains(&m.score) && !m.reasons.is_empty());
                 }

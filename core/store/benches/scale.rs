@@ -121,8 +121,8 @@ fn main() {
     let plan = |i: u32, dob: bool| {
         let beatcheck_wire::batch::Op::Upsert(r) = a_person(i.wrapping_mul(7919) % n).op else { unreachable!() };
         let beatcheck_model::Body::Person(p) = r.body else { unreachable!() };
-        let mut tokens = beatcheck_search::index_tokens(&p);
-        tokens.truncate(2);
+        let name = &p.names[0];
+        let tokens = beatcheck_search::name_tokens(&format!("{} {}", name.surname, name.given));
         PersonPlan { any: tokens, dob: dob.then(|| DobQuery::Exact(p.dobs[0])), ..PersonPlan::default() }
     };
     spread("person by name and date of birth", 200, |i| {
