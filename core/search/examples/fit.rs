@@ -1,4 +1,6 @@
 //! Level shares of true pairs of the open set's tuning half: `cargo run --release -p beatcheck-search --example fit -- DIR`.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use beatcheck_search::*;
 use std::collections::{HashMap, HashSet};
 fn main() {
@@ -56,12 +58,6 @@ fn main() {
             let swapped = !lev(&s, &p.0, &giv).contains("None") || !lev(&g, &p.1, &sur).contains("None");
             *hist.entry(format!("{task} bothdiffer")).or_default().entry(format!("swapped {swapped}")).or_default() +=
                 1;
-            if !swapped {
-                println!("{task} {g}|{s} -> {}|{}", p.0, p.1);
-            }
-        }
-        if (ls.contains("None")) != (lg.contains("None")) && task == "name_dob" {
-            println!("D {g}|{s} -> {}|{}", p.0, p.1);
         }
         *hist.entry(format!("{task} surname")).or_default().entry(ls).or_default() += 1;
         *hist.entry(format!("{task} given")).or_default().entry(lg).or_default() += 1;

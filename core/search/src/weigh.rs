@@ -4,7 +4,7 @@
 //! agree on a rare surname says more than on a common one, exactly, and one letter off a common name says little. `m` is
 //! the share of true pairs that do (Fellegi and Sunter, 1969), for two cases that differ more than anything else: a token
 //! that somebody bears is seldom a misspelling, one that nobody bears is nearly always one. The shares were counted on the
-//! tuning half of the open evaluation set (`MATCHING.md`) and rounded; `cargo run --example fit` counts them again.
+//! tuning half of the open evaluation set (`MATCHING.md`) and rounded; `cargo run --example fit -- DIR` counts them again.
 
 use crate::token::{PreparedToken, TokenLevel};
 use std::collections::HashMap;
