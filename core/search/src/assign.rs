@@ -5,7 +5,7 @@
 
 use crate::name::{is_particle, name_tokens};
 use crate::token::{PreparedToken, TokenLevel, prepare_token, token_level_alone};
-use crate::weigh::{NameRole, NameWeights};
+use crate::weigh::{FURTHER_MOST, NameRole, NameWeights};
 use beatcheck_model::Name;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,6 +170,8 @@ impl Pairs {
                     let mut bits = weights.bits(&a.key, h.role.of_name(), level);
                     if a.particle || h.particle {
                         bits = bits.min(1.0);
+                    } else if !a.first && a.role != Role::Any {
+                        bits = bits.min(FURTHER_MOST);
                     }
                     if h.role == Role::Given && a.role == Role::Given && a.first && !h.first {
                         bits -= 1.0;

@@ -37,4 +37,4 @@ pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, decide_by_format, fold_vrm, normalise_vin, normalise_vrm, uk_format,
 };
-pub use weigh::{LevelCounts, NameRole, NameWeights};
+pub use weigh::{FURTHER_MOST, LevelCounts, NameRole, NameWeights};

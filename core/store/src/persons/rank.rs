@@ -9,7 +9,7 @@ use super::index::{Index, Near};
 use crate::StoreError;
 use crate::records::keys::{pack, unpack};
 use crate::records::postings::{self, BLOCK_BITS};
-use beatcheck_search::{DobQuery, NameRole, NameWeights, PreparedToken, TokenLevel, dob_bits};
+use beatcheck_search::{DobQuery, FURTHER_MOST, NameRole, NameWeights, PreparedToken, TokenLevel, dob_bits};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -198,7 +198,8 @@ fn weighed(index: &Index, a: &Asked<'_>, reading: usize, weights: &NameWeights) 
             continue;
         }
         left = left.saturating_sub(n.bearers.into());
-        out.push((weights.bits(&key, n.role, level) as f32, n.at));
+        let most = if a.text.kind == Kind::Further && a.text.role.is_some() { FURTHER_MOST } else { f64::MAX };
+        out.push((weights.bits(&key, n.role, level).min(most) as f32, n.at));
     }
     if a.text.kind != Kind::Joined {
         let parts = NameRole::ALL.into_iter().filter(|r| falls_on(a.text, *r, reading));
