@@ -34,6 +34,10 @@ impl InvalidQuery {
     };
     pub(crate) const INVALID_VRM: Self =
         Self { code: "invalid_vrm", text: "registration mark not understood: it has 1 to 16 letters and digits" };
+    pub(crate) const INVALID_PATTERN: Self = Self {
+        code: "invalid_vrm",
+        text: "part of a mark not understood: ? stands for one character, * for any number; give at least two that were seen",
+    };
     pub(crate) const INVALID_VIN: Self =
         Self { code: "invalid_vin", text: "VIN not understood: it has 1 to 20 letters and digits" };
 }

@@ -16,6 +16,7 @@ fn words(code: &'static str) -> &'static str {
     match code {
         "vrm_exact" => "registration mark as written",
         "vrm_format_decided" => "registration mark as the plate's format must be read",
+        "vrm_part" => "the part of the mark that was seen agrees: compare make and colour",
         "vrm_differs" => "the VIN is this vehicle's, but it is recorded with another mark",
         "vin_exact" => "VIN as written",
         "vin_check_digit" => "the VIN's check digit does not fit: read it again",

@@ -6,7 +6,9 @@
 //! and the record has both, they must agree: a mark on another car's VIN is how a clone looks.
 
 use crate::error::InvalidQuery;
-use crate::reason::reason;
+use crate::near::{NearMark, Slip, near_marks};
+use crate::pattern::VrmPattern;
+use crate::reason::{reason, reason_saying};
 use crate::vrm::{decide_by_format, fold_vrm, normalise_vin, normalise_vrm};
 use beatcheck_model::{Grade, MAX_FIELD_BYTES, Outcome, Reason, Vehicle, VehicleQuery, vin};
 
@@ -21,6 +23,10 @@ pub struct VehiclePlan {
     pub vrm_folded: Option<String>,
     /// The VIN, normalised.
     pub vin: Option<String>,
+    /// Part of a mark, where not all of it was seen; then the three above are `None`.
+    pub pattern: Option<VrmPattern>,
+    /// Marks one slip from the one asked, to be looked up only where nothing else is found.
+    pub near: Vec<NearMark>,
 }
 
 /// How a vehicle record answers a plan.
@@ -49,16 +55,22 @@ pub struct VehicleMatch {
 /// assert_eq!(plan.vrm_decided.as_deref(), Some("BD51SMR"));
 /// ```
 pub fn plan_vehicle(q: &VehicleQuery) -> Result<VehiclePlan, InvalidQuery> {
-    let vrm = field(q.vrm.as_deref())?.map(|t| normalise_vrm(t).ok_or(InvalidQuery::INVALID_VRM)).transpose()?;
+    let typed = field(q.vrm.as_deref())?;
+    let pattern = typed.filter(|t| VrmPattern::is_meant(t));
+    let pattern = pattern.map(|t| VrmPattern::read(t).ok_or(InvalidQuery::INVALID_PATTERN)).transpose()?;
+    let typed = typed.filter(|_| pattern.is_none());
+    let vrm = typed.map(|t| normalise_vrm(t).ok_or(InvalidQuery::INVALID_VRM)).transpose()?;
     let vin = field(q.vin.as_deref())?.map(|t| normalise_vin(t).ok_or(InvalidQuery::INVALID_VIN)).transpose()?;
-    if vrm.is_none() && vin.is_none() {
+    if vrm.is_none() && vin.is_none() && pattern.is_none() {
         return Err(InvalidQuery::NOTHING_ASKED);
     }
     Ok(VehiclePlan {
         vrm_decided: vrm.as_deref().and_then(decide_by_format),
         vrm_folded: vrm.as_deref().map(fold_vrm),
+        near: vrm.as_deref().map(near_marks).unwrap_or_default(),
         vrm,
         vin,
+        pattern,
     })
 }
 
@@ -76,6 +88,8 @@ enum Agreement {
     /// Not asked, or the record has none.
     Neutral,
     Differs,
+    Part,
+    Near,
     Folded,
     Decided,
     Exact,
@@ -88,7 +102,8 @@ enum Agreement {
 /// | as written | agrees, not asked or not recorded | hit, certain |
 /// | decided by format | the same | hit, strong |
 /// | look-alike | not asked or not recorded | possible, fair |
-/// | look-alike | equal | hit, strong |
+/// | one slip away, or part of it asked | not asked or not recorded | possible, weak |
+/// | look-alike, one slip away, or part of it | equal | hit, strong |
 /// | not asked or not recorded | equal | hit, certain |
 /// | agrees | differs, or the reverse | possible, fair |
 ///
@@ -100,7 +115,10 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
         (Some(asked), Some(held)) if asked == held => Exact,
         (Some(_), Some(held)) if plan.vrm_decided.as_ref() == Some(held) => Decided,
         (Some(_), Some(held)) if plan.vrm_folded.as_deref() == Some(&fold_vrm(held)) => Folded,
+        (Some(_), Some(held)) if near(plan, held).is_some() => Near,
+        (None, Some(held)) if plan.pattern.as_ref().is_some_and(|p| p.matches(held)) => Part,
         (Some(_), Some(_)) => Differs,
+        (None, Some(_)) if plan.pattern.is_some() => Differs,
         _ => Neutral,
     };
     let number = match (&plan.vin, normalise_vin(&v.vin)) {
@@ -113,6 +131,8 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
         Exact => reasons.push(reason("vrm_exact")),
         Decided => reasons.push(reason("vrm_format_decided")),
         Folded => reasons.push(folded_reason(plan.vrm.as_deref()?, v.vrm.as_deref()?)),
+        Near => reasons.push(near_reason(plan.vrm.as_deref()?, near(plan, v.vrm.as_deref()?)?)),
+        Part => reasons.push(reason("vrm_part")),
         Differs | Neutral => {}
     }
     if number == Exact {
@@ -125,7 +145,7 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
         (Exact, Exact) => (Outcome::Hit, Grade::Certain, 1.0),
         (Exact, Neutral) => (Outcome::Hit, Grade::Certain, 0.98),
         (Neutral, Exact) => (Outcome::Hit, Grade::Certain, 0.97),
-        (Decided | Folded, Exact) => (Outcome::Hit, Grade::Strong, 0.95),
+        (Decided | Folded | Near | Part, Exact) => (Outcome::Hit, Grade::Strong, 0.95),
         (Decided, Neutral) => (Outcome::Hit, Grade::Strong, 0.9),
         (Folded, Neutral) => (Outcome::Possible, Grade::Fair, 0.6),
         (Differs, Exact) => {
@@ -136,13 +156,54 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
             reasons.push(reason("vin_differs"));
             (Outcome::Possible, Grade::Fair, 0.65)
         }
+        (Near, Neutral) => (Outcome::Possible, Grade::Weak, near(plan, v.vrm.as_deref()?).map_or(0.2, near_score)),
+        (Part, Neutral) => (Outcome::Possible, Grade::Weak, 0.4),
+        (Near | Part, Differs) => return None,
         (Folded, Differs) => {
             reasons.push(reason("vin_differs"));
             (Outcome::Possible, Grade::Weak, 0.3)
         }
-        (Differs | Neutral, Differs | Neutral | Folded | Decided) | (_, Folded | Decided) => return None,
+        (Differs | Neutral, Differs | Neutral | Folded | Decided | Near | Part)
+        | (_, Folded | Decided | Near | Part) => {
+            return None;
+        }
     };
     Some(VehicleMatch { score, grade, outcome, reasons })
+}
+
+fn near<'p>(plan: &'p VehiclePlan, held: &str) -> Option<&'p NearMark> {
+    plan.near.iter().find(|n| n.mark == held)
+}
+
+/// Only sorts: what looks alike before what sounds alike.
+fn near_score(near: &NearMark) -> f64 {
+    match near.slip {
+        Slip::LooksAlike => 0.28,
+        Slip::Exchanged => 0.26,
+        Slip::SoundsAlike => 0.24,
+        Slip::Mistyped => 0.22,
+    }
+}
+
+/// Names the character, and the slip that would explain it.
+fn near_reason(asked: &str, near: &NearMark) -> Reason {
+    let (held, at) = (&near.mark, near.at);
+    let one = |text: &str, n: usize| text.get(at..at + n).unwrap_or_default().to_owned();
+    let two = asked.get(at + 1..at + 2) != held.get(at + 1..at + 2);
+    let n = if two { 2 } else { 1 };
+    let place = if two { format!("characters {} and {}", at + 1, at + 2) } else { format!("character {}", at + 1) };
+    let why = match near.slip {
+        Slip::LooksAlike => "looks alike",
+        Slip::Exchanged => "two characters exchanged",
+        Slip::SoundsAlike => "sounds alike",
+        Slip::Mistyped => "next to it on a keyboard",
+    };
+    let text = format!(
+        "another mark, one slip away: {place}, {} on the record, {} asked ({why}); read it again, compare make and colour",
+        one(held, n),
+        one(asked, n)
+    );
+    reason_saying("vrm_near", text)
 }
 
 /// Names the first character that differs, and what to do about it.
@@ -193,12 +254,37 @@ mod tests {
         assert_eq!(told(score_vehicle(&plan("bd51 smr", ""), &held)), certain);
         let decided = expect(Outcome::Hit, Grade::Strong, &["vrm_format_decided"]);
         assert_eq!(told(score_vehicle(&plan("BD5I SMR", ""), &held)), decided);
-        assert_eq!(told(score_vehicle(&plan("BD52 SMR", ""), &held)), None);
+        assert_eq!(told(score_vehicle(&plan("BD57 SMR", ""), &held)), None);
         assert_eq!(told(score_vehicle(&plan("NA", ""), &car(None, ""))), None);
         // As written it fits a format (Northern Ireland), so nothing is decided.
         let m = score_vehicle(&plan("IO123", ""), &car(Some("10123"), "")).expect("folded");
         assert_eq!((m.outcome, m.grade), (Outcome::Possible, Grade::Fair));
         assert!(m.reasons[0].text.contains("character 1") && m.reasons[0].text.contains("make and colour"));
+    }
+
+    #[test]
+    fn one_slip_away_is_possible_and_says_which_character() {
+        let m = score_vehicle(&plan("BX63 KYT", ""), &car(Some("BX68KYT"), "")).expect("near");
+        assert_eq!((m.outcome, m.grade), (Outcome::Possible, Grade::Weak));
+        assert!(m.reasons[0].text.contains("character 4, 8 on the record, 3 asked (looks alike)"), "{:?}", m.reasons);
+        let two = score_vehicle(&plan("BX13 KYT", ""), &car(Some("BX30KYT"), "")).expect("near");
+        assert!(two.reasons[0].text.contains("characters 3 and 4, 30 on the record, 13 asked (sounds alike)"));
+        assert_eq!(told(score_vehicle(&plan("BX63 KYT", ""), &car(Some("BX67KYT"), ""))), None);
+        // With the VIN as written the slip is in the mark.
+        let hit = expect(Outcome::Hit, Grade::Strong, &["vrm_near", "vin_exact"]);
+        assert_eq!(told(score_vehicle(&plan("BX63 KYT", GOOD), &car(Some("BX68KYT"), GOOD))), hit);
+    }
+
+    #[test]
+    fn part_of_a_mark_is_possible() {
+        let part = expect(Outcome::Possible, Grade::Weak, &["vrm_part"]);
+        for seen in ["BX6? KYT", "BX*", "*KYT", "*3K*"] {
+            assert_eq!(told(score_vehicle(&plan(seen, ""), &car(Some("BX63KYT"), ""))), part, "{seen}");
+        }
+        assert_eq!(told(score_vehicle(&plan("BX*", ""), &car(Some("XB63KYT"), ""))), None);
+        assert_eq!(told(score_vehicle(&plan("BX*", ""), &car(None, ""))), None);
+        let by_vin = expect(Outcome::Hit, Grade::Certain, &["vin_exact"]);
+        assert_eq!(told(score_vehicle(&plan("BX*", GOOD), &car(None, GOOD))), by_vin);
     }
 
     #[test]
@@ -225,6 +311,7 @@ mod tests {
         };
         assert_eq!(code(" ", ""), Some("nothing_asked"));
         assert_eq!(code("??", ""), Some("invalid_vrm"));
+        assert_eq!(code("*", ""), Some("invalid_vrm"));
         assert_eq!(code("A1", &"9".repeat(21)), Some("invalid_vin"));
         assert_eq!(code(&" ".repeat(MAX_FIELD_BYTES + 1), ""), Some("field_too_long"));
     }

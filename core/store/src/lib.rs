@@ -18,6 +18,7 @@ mod error;
 mod files;
 mod filter;
 mod journal;
+mod marks;
 mod persons;
 mod pool;
 mod records;

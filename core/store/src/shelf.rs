@@ -17,6 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Vehicle candidates of one check, at most: the mark as written first, then the decided reading, the VIN, look-alikes.
 pub const CANDIDATES_MAX: usize = 500;
 
+/// Vehicles one slip away, of one compartment, at most: a store of millions has some for every mark.
+const NEAR_MAX: usize = 5;
+
 /// A record that may answer a check, and where it lies. Not scored, and expired ones included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
@@ -80,14 +83,27 @@ impl Shelf {
     /// # Errors
     /// [`StoreError`] if any permitted compartment cannot be read: part of an answer would pass for the whole.
     pub fn vehicles(&self, permit: &Permit, plan: &VehiclePlan) -> Result<Vec<Candidate>, StoreError> {
+        let permitted = self.permitted(permit, RecordKind::Vehicle);
         let mut found: Vec<(usize, Candidate)> = Vec::new();
-        for (id, compartment) in self.permitted(permit, RecordKind::Vehicle) {
+        for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
-            if !compartment.may_hold(&mut read, plan)? {
-                continue;
+            if let Some(pattern) = &plan.pattern {
+                let (rids, _) = compartment.marks(&mut read)?.matching(pattern, CANDIDATES_MAX);
+                for rid in rids {
+                    let record = records::by_rid(read.conn()?, rid)?.ok_or(StoreError::Corrupt)?;
+                    found.push((0, Candidate { compartment: *id, record }));
+                }
             }
-            for (rank, record) in vehicles_in(&read, plan)? {
-                found.push((rank, Candidate { compartment: id, record }));
+            if compartment.may_hold(&mut read, plan)? {
+                let records = vehicles_in(&read, plan)?.into_iter();
+                found.extend(records.map(|(rank, record)| (rank, Candidate { compartment: *id, record })));
+            }
+        }
+        if found.is_empty() {
+            // Shown apart from what is as asked: only where there is none.
+            for (id, compartment) in &permitted {
+                let records = near_in(&compartment.read()?, plan)?.into_iter();
+                found.extend(records.map(|(rank, record)| (rank, Candidate { compartment: *id, record })));
             }
         }
         found.sort_by_key(|(rank, _)| *rank);
@@ -164,6 +180,23 @@ fn vehicles_in(read: &Read<'_>, plan: &VehiclePlan) -> Result<Vec<(usize, Record
                 rids.push(rid);
                 out.push((rank, records::by_rid(conn, rid)?.ok_or(StoreError::Corrupt)?));
             }
+        }
+    }
+    Ok(out)
+}
+
+/// The records of one file whose mark is one slip from the one asked, at most [`NEAR_MAX`].
+fn near_in(read: &Read<'_>, plan: &VehiclePlan) -> Result<Vec<(usize, Record)>, StoreError> {
+    let conn = read.conn()?;
+    let mut statement = conn.prepare_cached(&format!("SELECT rid FROM vrm WHERE key=?1 LIMIT {NEAR_MAX}"))?;
+    let mut out = Vec::new();
+    for (rank, near) in plan.near.iter().enumerate() {
+        let mut rows = statement.query([&near.mark])?;
+        while let Some(row) = rows.next()? {
+            if out.len() == NEAR_MAX {
+                return Ok(out);
+            }
+            out.push((rank, records::by_rid(conn, row.get(0)?)?.ok_or(StoreError::Corrupt)?));
         }
     }
     Ok(out)

@@ -24,6 +24,8 @@ fn vehicle_plan(mark: &str) -> VehiclePlan {
         vrm_decided: None,
         vrm_folded: Some(fold_vrm(mark)),
         vin: Some("WVWZZZ1JZXW000001".into()),
+        near: beatcheck_search::near_marks(mark),
+        pattern: None,
     }
 }
 
@@ -90,6 +92,11 @@ fn same_answers(moved: &Shelf, fresh: &Shelf) {
             ids(fresh.vehicles(&permit(1), &plan).unwrap()),
             "{mark}"
         );
+    }
+    for part in ["AB*", "*CDE", "*0C*", "A?I?C*", "*07"] {
+        let plan = VehiclePlan { pattern: beatcheck_search::VrmPattern::read(part), ..VehiclePlan::default() };
+        let of = |s: &Shelf| ids(s.vehicles(&permit(1), &plan).unwrap());
+        assert_eq!(of(moved), of(fresh), "{part}");
     }
     for plan in person_plans() {
         let (a, b) = (moved.persons(&permit(1), &plan).unwrap(), fresh.persons(&permit(1), &plan).unwrap());
@@ -295,4 +302,29 @@ fn a_common_surname_is_bounded_and_the_right_one_leads() {
         let found = shelf.persons(&permit(1), &plan).unwrap();
         assert_eq!(found.candidates[0].record.id, sought.id, "{plan:?}");
     }
+}
+
+#[test]
+fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is_found() {
+    let dir = tempdir().unwrap();
+    let held = ["BX68KYT", "BX63KYT", "AB10CDE", "LONGER1234"];
+    let changes: Vec<Change> = (1..).zip(held).map(|(n, mark)| upsert(1, vehicle(n, 1, mark, ""))).collect();
+    let shelf = shelf(build(&dir.path().join("c"), RecordKind::Vehicle, &changes).unwrap());
+    let found = |typed: &str| {
+        let query = beatcheck_model::VehicleQuery { vrm: Some(typed.into()), vin: None };
+        let plan = beatcheck_search::plan_vehicle(&query).unwrap();
+        let marks = shelf.vehicles(&permit(1), &plan).unwrap().into_iter().map(|c| match c.record.body {
+            beatcheck_model::Body::Vehicle(v) => v.vrm.unwrap(),
+            beatcheck_model::Body::Person(_) => unreachable!(),
+        });
+        marks.collect::<Vec<_>>()
+    };
+    assert_eq!(found("BX63 KYT"), ["BX63KYT"]);
+    assert_eq!(found("BX65 KYT"), Vec::<String>::new());
+    assert_eq!(found("XB63 KYT"), ["BX63KYT"]);
+    assert_eq!(found("AB10 CDF"), ["AB10CDE"]);
+    assert_eq!(found("BX6?KYT"), ["BX63KYT", "BX68KYT"]);
+    assert_eq!(found("*KYT"), ["BX63KYT", "BX68KYT"]);
+    assert_eq!(found("LONG*34"), ["LONGER1234"]);
+    assert_eq!(found("AB*"), ["AB10CDE"]);
 }

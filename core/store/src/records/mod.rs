@@ -13,6 +13,7 @@ pub(crate) mod postings;
 pub use apply::{APPLY_MAX, Applied, TOUCHED_MAX};
 
 use crate::filter::Filter;
+use crate::marks::Marks;
 use crate::persons::index::Index;
 use crate::pool::{self, Pool, Read, Stamp};
 use crate::{Key, StoreError, db, files};
@@ -68,6 +69,7 @@ pub struct Compartment {
     pool: Pool,
     writer: Mutex<Option<Connection>>,
     filter: RwLock<Option<Filter>>,
+    marks: RwLock<Option<Arc<Marks>>>,
     /// Of the last states, newest last: the one before still answers while a delta commits.
     indexes: RwLock<Vec<Arc<Index>>>,
 }
@@ -95,7 +97,14 @@ impl Compartment {
         }
         read.stamp()?;
         drop(read);
-        Ok(Self { kind, pool, writer: Mutex::new(None), filter: RwLock::new(None), indexes: RwLock::default() })
+        Ok(Self {
+            kind,
+            pool,
+            writer: Mutex::new(None),
+            filter: RwLock::new(None),
+            marks: RwLock::new(None),
+            indexes: RwLock::default(),
+        })
     }
 
     /// Builds a new generation from a snapshot and, if they follow in the same stream, the deltas since.
@@ -246,6 +255,18 @@ impl Compartment {
         }
         drop(kept);
         self.keep(Index::load(read.conn()?, stamp)?)
+    }
+
+    /// The marks of the state that `read` sees, loaded if need be.
+    pub(crate) fn marks(&self, read: &mut Read<'_>) -> Result<Arc<Marks>, StoreError> {
+        let stamp = read.stamp()?;
+        let kept = self.marks.read().map_err(|_| StoreError::Closed)?.clone();
+        if let Some(marks) = kept.filter(|m| m.stamp == stamp) {
+            return Ok(marks);
+        }
+        let loaded = Arc::new(Marks::load(read.conn()?, stamp)?);
+        *self.marks.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
+        Ok(loaded)
     }
 
     /// Keeps an index in RAM beside the one before it.
