@@ -119,9 +119,10 @@ pub(crate) fn person_hits(
     covered: &[Covered],
     today: PartialDate,
 ) -> Vec<Hit> {
+    let scorer = beatcheck_search::PersonScorer::new(plan);
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };
-        let m = beatcheck_search::score_person(plan, p, &found.weights)?;
+        let m = scorer.score(p, &found.weights)?;
         hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
     });
     judged.collect()

@@ -36,7 +36,7 @@ pub use nickname::same_nickname_class;
 pub use pattern::{PATTERN_KNOWN_MIN, VrmPattern};
 pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, normalise_identifier, plan_person};
 pub use score::{PersonMatch, PersonScorer, score_person};
-pub use token::{PreparedToken, TokenLevel, prepare_token, token_level};
+pub use token::{PreparedToken, TokenLevel, TokenSketch, prepare_token, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, decide_by_format, fold_vrm, normalise_vin, normalise_vrm, uk_format,

@@ -10,6 +10,31 @@ use crate::nickname::forms;
 use rapidfuzz::distance::{jaro_winkler, osa};
 use std::sync::Arc;
 
+/// What of a token tells most others apart from it without looking at its text: kept with the vocabulary, 16 bytes a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenSketch {
+    letters: u64,
+    sound: u32,
+    chars: u8,
+    /// The first letter, as a bit's number.
+    first: u8,
+}
+
+impl TokenSketch {
+    /// Sketches a token of the vocabulary; `phonetic` is its [`phonetic_key`].
+    #[must_use]
+    pub fn new(token: &str, phonetic: &str) -> Self {
+        let (letters, chars) = letters(token);
+        let first = token.chars().next().map_or(0, |c| letter_bit(c).trailing_zeros() as u8);
+        Self { letters, sound: sound_of(phonetic), chars: chars.min(255) as u8, first }
+    }
+}
+
+/// A sound key as a number: its bytes, of which there are four at most that matter, mixed; 0 for none.
+fn sound_of(phonetic: &str) -> u32 {
+    phonetic.bytes().fold(0, |h: u32, b| h.wrapping_mul(31).wrapping_add(b.into()))
+}
+
 /// How well two tokens agree. Ordered: better is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -69,6 +94,8 @@ pub struct PreparedToken {
     chars: usize,
     letters: u64,
     phonetic: String,
+    sound: u32,
+    first: u8,
     forms: &'static [&'static str],
     /// First letters of `forms`, as in `letters`.
     form_initials: u64,
@@ -119,7 +146,40 @@ pub fn prepare_token(t: &str) -> PreparedToken {
         jaro_winkler: jaro_winkler::BatchComparator::new(t.chars()),
     });
     let phonetic = phonetic_key(t);
-    PreparedToken { text: t.to_owned(), prefix, chars, letters, phonetic, forms, form_initials, comparers }
+    let (sound, first) = (sound_of(&phonetic), TokenSketch::new(t, "").first);
+    PreparedToken {
+        text: t.to_owned(),
+        prefix,
+        chars,
+        letters,
+        phonetic,
+        sound,
+        first,
+        forms,
+        form_initials,
+        comparers,
+    }
+}
+
+impl PreparedToken {
+    /// Whether a token with this sketch can agree at all. It may say yes where [`token_level`] finds nothing, never no where it
+    /// finds something.
+    #[must_use]
+    pub fn may_agree(&self, v: &TokenSketch) -> bool {
+        let (q, chars) = (self, usize::from(v.chars));
+        let (mine, theirs) = (q.letters & !v.letters, v.letters & !q.letters);
+        if q.prefix {
+            return mine.count_ones() <= 1 && chars + 1 >= q.chars;
+        }
+        let apart = mine.count_ones().max(theirs.count_ones());
+        let same_initial = q.first == v.first;
+        (apart <= 2 && chars.abs_diff(q.chars) <= 2)
+            || mine == 0
+            || theirs == 0
+            || (same_initial && (apart <= 5 || chars == 1 || q.chars == 1))
+            || (q.sound == v.sound && q.sound != 0)
+            || q.form_initials >> v.first & 1 != 0
+    }
 }
 
 /// The best level at which a token of the vocabulary agrees with the one asked, `None` if they are unrelated.

@@ -68,6 +68,21 @@ proptest! {
     }
 
     #[test]
+    fn a_sketch_hides_nothing_that_agrees(a in "[a-eA-Eéя]{1,7}[*]?", b in "[a-eéя]{1,9}", c in text(), d in text()) {
+        for (asked, held) in [(&a, &b), (&b, &b), (&c, &d), (&c, &c)] {
+            for held in name_tokens(held).iter().chain([&b]) {
+                let key = phonetic_key(held);
+                for asked in name_tokens(asked).iter().chain([asked]) {
+                    let asked = prepare_token(asked);
+                    if token_level(&asked, held, &key).is_some() {
+                        prop_assert!(asked.may_agree(&TokenSketch::new(held, &key)), "{} {held}", asked.text());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn scoring_any_person(s in text(), g in text(), n in text(), d in text(), i in text(), hs in text(), hg in text()) {
         let held = Person { names: vec![Name { given: hg, surname: hs, kind: String::new() }], ..Person::default() };
         let _ = index_names(&held);

@@ -7,7 +7,7 @@
 use crate::StoreError;
 use crate::pool::{self, Stamp};
 use crate::records::births::Births;
-use beatcheck_search::{LevelCounts, NameRole, PreparedToken, TokenLevel, token_level};
+use beatcheck_search::{LevelCounts, NameRole, PreparedToken, TokenLevel, TokenSketch, token_level};
 use rusqlite::Connection;
 
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct Index {
     pub(crate) births: Births,
     text: String,
     tokens: Vec<Token>,
+    /// Of each token, apart so that a scan runs through little memory.
+    sketches: Vec<TokenSketch>,
     postings: Vec<u8>,
     blocks: Vec<Block>,
     /// Who has no such part of a name, by part.
@@ -72,6 +74,7 @@ impl Index {
             births: Births::load(conn)?,
             text: String::new(),
             tokens: Vec::new(),
+            sketches: Vec::new(),
             postings,
             blocks: Vec::with_capacity(blocks.len() + 1),
             nameless: [None; 2],
@@ -96,6 +99,8 @@ impl Index {
             if start == token_end {
                 out.nameless[role as usize] = Some(out.tokens.len());
             }
+            let (token, sound) = (&out.text[start as usize..token_end as usize], &out.text[token_end as usize..]);
+            out.sketches.push(TokenSketch::new(token, sound));
             let (end, first_block) = (at(out.text.len())?, at(out.blocks.len())?);
             out.tokens.push(Token { start, token_end, end, bearers: row.get(4)?, role, first_block });
             let (first, n) = of.get(&row.get::<_, i64>(0)?).copied().ok_or(StoreError::Corrupt)?;
@@ -115,7 +120,11 @@ impl Index {
     pub(crate) fn near(&self, asked: &PreparedToken) -> (Vec<Near>, LevelCounts) {
         let (mut out, mut counts) = (Vec::new(), LevelCounts::default());
         let mut last: Option<(&str, Option<TokenLevel>)> = None;
-        for (at, t) in self.tokens.iter().enumerate() {
+        for (at, sketch) in self.sketches.iter().enumerate() {
+            if !asked.may_agree(sketch) {
+                continue;
+            }
+            let t = &self.tokens[at];
             let text = self.token(t);
             // A token in both parts of a name stands twice, one after the other.
             let level = match last {
