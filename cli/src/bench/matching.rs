@@ -5,6 +5,7 @@
 //! that begin with `absent` ask for somebody who is not there. Constants are tuned on the half `tune` only; figures are
 //! of the other, unless `--half` says so.
 
+use super::curve;
 use super::figure::{Figure, percentile};
 use super::job::Job;
 use super::step::io;
@@ -82,6 +83,9 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     // The first loads the index: what a check costs that comes before it is warm.
     let first_ms = answers.first().map_or(0.0, |a| a.took_us as f64 / 1e3);
     out.push(Figure::lower("asking", "first answer, index not loaded", first_ms, "ms"));
+    if let Some(path) = setting.svg {
+        draw(path, persons, &questions, &answers)?;
+    }
     if let Some(path) = setting.misses {
         misses(path, &questions, &answers)?;
     }
@@ -170,14 +174,25 @@ type Asked<'a> = Vec<(&'a Question, &'a Answer)>;
 /// The share of true persons ranked first above the score that one in a hundred of those who are not there reaches.
 fn told_apart(present: Option<&Asked<'_>>, absent: Option<&Asked<'_>>, goal: f64) -> Option<Figure> {
     let (present, absent) = (present?, absent?);
-    let mut scores: Vec<f64> = absent.iter().map(|(_, a)| a.hits.first().map_or(0.0, |h| h.score)).collect();
-    let threshold = percentile(&mut scores, 1.0 - FALSE_SHARE);
-    let told = present
-        .iter()
-        .filter(|(q, a)| place(q, a) == Some(0) && a.hits.first().is_some_and(|h| h.score > threshold))
-        .count();
-    let share = told as f64 / present.len().max(1) as f64;
+    let (scores, mut strangers) = scores(present, absent);
+    let share = curve::recognised(&scores, present.len(), &mut strangers, FALSE_SHARE);
     Some(Figure::higher("name_dob", "told apart at 1% false", share, "share").goal(Some(goal)).n(present.len()))
+}
+
+/// Scores of true persons that stand first, and of whoever stands first where nobody should.
+fn scores(present: &Asked<'_>, absent: &Asked<'_>) -> (Vec<f64>, Vec<f64>) {
+    let first = |a: &Answer| a.hits.first().map_or(0.0, |h| h.score);
+    let mine = present.iter().filter(|(q, a)| place(q, a) == Some(0)).map(|(_, a)| first(a)).collect();
+    (mine, absent.iter().map(|(_, a)| first(a)).collect())
+}
+
+fn draw(path: &std::path::Path, persons: u64, questions: &[Question], answers: &[Answer]) -> Result<(), Failure> {
+    let of = |task: &str| questions.iter().zip(answers).filter(|(q, _)| q.task == task).collect::<Asked<'_>>();
+    let (present, absent) = (of("name_dob"), of("absent_name_dob"));
+    let (scores, mut strangers) = scores(&present, &absent);
+    let title = format!("Name and date of birth among {persons} persons");
+    let drawn = curve::svg(&title, &scores, present.len(), &mut strangers);
+    std::fs::write(path, drawn).map_err(io("writing the curve"))
 }
 
 /// Writes the questions whose person was not first, for whoever works on the matching. The persons are synthetic.

@@ -6,6 +6,7 @@
 
 mod captures;
 mod checks;
+mod curve;
 mod figure;
 mod job;
 mod main_job;
@@ -57,6 +58,9 @@ pub(crate) struct BenchArgs {
     /// Write the questions that were not answered first to this file (bench `match`)
     #[arg(long, value_name = "FILE")]
     misses: Option<PathBuf>,
+    /// Draw true persons recognised against strangers taken for them to this file (bench `match`)
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -76,6 +80,7 @@ struct Setting<'a> {
     data: &'a Path,
     half: &'a str,
     misses: Option<&'a Path>,
+    svg: Option<&'a Path>,
 }
 
 struct Bench {
@@ -137,8 +142,8 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
 fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failure> {
     let data =
         args.data.clone().unwrap_or_else(|| PathBuf::from(if bench.name == "match" { LABELLED } else { CAPTURES }));
-    let (half, misses) = (args.half.as_str(), args.misses.as_deref());
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses });
+    let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
+    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg });
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
