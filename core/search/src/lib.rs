@@ -39,6 +39,7 @@ pub use score::{PersonMatch, PersonScorer, score_person};
 pub use token::{PreparedToken, TokenLevel, TokenSketch, prepare_token, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{
-    MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, decide_by_format, fold_vrm, normalise_vin, normalise_vrm, uk_format,
+    MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm,
+    uk_format, vin_tail,
 };
 pub use weigh::{FURTHER_MOST, LevelCounts, NameRole, NameWeights};

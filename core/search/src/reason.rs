@@ -20,6 +20,7 @@ fn words(code: &'static str) -> &'static str {
         "vrm_differs" => "the VIN is this vehicle's, but it is recorded with another mark",
         "vin_exact" => "VIN as written",
         "vin_check_digit" => "the VIN's check digit does not fit: read it again",
+        "vin_tail" => "the VIN ends so: compare the rest of it, make and colour",
         "vin_differs" => "the mark is this vehicle's, but it is recorded with another VIN: compare make and colour",
         "surname_exact" => "same surname",
         "surname_near" => "surname one letter different",

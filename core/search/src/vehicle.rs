@@ -9,7 +9,7 @@ use crate::error::InvalidQuery;
 use crate::near::{NearMark, Slip, near_marks};
 use crate::pattern::VrmPattern;
 use crate::reason::{reason, reason_saying};
-use crate::vrm::{decide_by_format, fold_vrm, normalise_vin, normalise_vrm};
+use crate::vrm::{VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm};
 use beatcheck_model::{Grade, MAX_FIELD_BYTES, Outcome, Reason, Vehicle, VehicleQuery, vin};
 
 /// What to look up for a vehicle: each field that is set is a key to ask the store for.
@@ -23,6 +23,8 @@ pub struct VehiclePlan {
     pub vrm_folded: Option<String>,
     /// The VIN, normalised.
     pub vin: Option<String>,
+    /// The end under which to look for a VIN of which only the last characters were given.
+    pub vin_tail: Option<String>,
     /// Part of a mark, where not all of it was seen; then the three above are `None`.
     pub pattern: Option<VrmPattern>,
     /// Marks one slip from the one asked, to be looked up only where nothing else is found.
@@ -69,6 +71,7 @@ pub fn plan_vehicle(q: &VehicleQuery) -> Result<VehiclePlan, InvalidQuery> {
         vrm_folded: vrm.as_deref().map(fold_vrm),
         near: vrm.as_deref().map(near_marks).unwrap_or_default(),
         vrm,
+        vin_tail: vin.as_deref().and_then(tail_asked).map(str::to_owned),
         vin,
         pattern,
     })
@@ -105,6 +108,8 @@ enum Agreement {
 /// | one slip away, or part of it asked | not asked or not recorded | possible, weak |
 /// | look-alike, one slip away, or part of it | equal | hit, strong |
 /// | not asked or not recorded | equal | hit, certain |
+/// | look-alike, one slip away, part, not asked | ends so | possible, fair or strong |
+/// | differs | ends so | possible, weak |
 /// | agrees | differs, or the reverse | possible, fair |
 ///
 /// A record whose mark is `None` (damaged in the extract) is never found by mark.
@@ -123,6 +128,7 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
     };
     let number = match (&plan.vin, normalise_vin(&v.vin)) {
         (Some(asked), Some(held)) if *asked == held => Exact,
+        (Some(asked), Some(held)) if plan.vin_tail.is_some() && held.ends_with(asked.as_str()) => Part,
         (Some(_), Some(_)) => Differs,
         _ => Neutral,
     };
@@ -141,12 +147,22 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
             reasons.push(reason("vin_check_digit"));
         }
     }
+    if number == Part {
+        reasons.push(reason("vin_tail"));
+    }
     let (outcome, grade, score) = match (mark, number) {
         (Exact, Exact) => (Outcome::Hit, Grade::Certain, 1.0),
-        (Exact, Neutral) => (Outcome::Hit, Grade::Certain, 0.98),
+        (Exact, Neutral | Part) => (Outcome::Hit, Grade::Certain, 0.98),
         (Neutral, Exact) => (Outcome::Hit, Grade::Certain, 0.97),
         (Decided | Folded | Near | Part, Exact) => (Outcome::Hit, Grade::Strong, 0.95),
-        (Decided, Neutral) => (Outcome::Hit, Grade::Strong, 0.9),
+        (Decided, Neutral | Part) => (Outcome::Hit, Grade::Strong, 0.9),
+        (Folded, Part) => (Outcome::Possible, Grade::Strong, 0.66),
+        (Neutral, Part) => (Outcome::Possible, Grade::Fair, 0.55),
+        (Near | Part, Part) => (Outcome::Possible, Grade::Fair, 0.58),
+        (Differs, Part) => {
+            reasons.push(reason("vrm_differs"));
+            (Outcome::Possible, Grade::Weak, 0.32)
+        }
         (Folded, Neutral) => (Outcome::Possible, Grade::Fair, 0.6),
         (Differs, Exact) => {
             reasons.push(reason("vrm_differs"));
@@ -163,12 +179,17 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
             reasons.push(reason("vin_differs"));
             (Outcome::Possible, Grade::Weak, 0.3)
         }
-        (Differs | Neutral, Differs | Neutral | Folded | Decided | Near | Part)
-        | (_, Folded | Decided | Near | Part) => {
+        (Differs | Neutral, Differs | Neutral | Folded | Decided | Near) | (_, Folded | Decided | Near) => {
             return None;
         }
     };
     Some(VehicleMatch { score, grade, outcome, reasons })
+}
+
+/// The end to look for, where what was given may be one.
+fn tail_asked(vin: &str) -> Option<&str> {
+    let at = vin.len().checked_sub(VIN_TAIL_MIN).filter(|_| vin.len() < vin::VIN_LEN)?;
+    vin.get(at..)
 }
 
 fn near<'p>(plan: &'p VehiclePlan, held: &str) -> Option<&'p NearMark> {
@@ -273,6 +294,19 @@ mod tests {
         // With the VIN as written the slip is in the mark.
         let hit = expect(Outcome::Hit, Grade::Strong, &["vrm_near", "vin_exact"]);
         assert_eq!(told(score_vehicle(&plan("BX63 KYT", GOOD), &car(Some("BX68KYT"), GOOD))), hit);
+    }
+
+    #[test]
+    fn the_end_of_a_vin_is_possible() {
+        let ends = expect(Outcome::Possible, Grade::Fair, &["vin_tail"]);
+        assert_eq!(told(score_vehicle(&plan("", "042788"), &car(None, GOOD))), ends);
+        assert_eq!(told(score_vehicle(&plan("", "KP042788"), &car(Some("A1"), GOOD))), ends);
+        assert_eq!(told(score_vehicle(&plan("", "042789"), &car(None, GOOD))), None);
+        assert_eq!(told(score_vehicle(&plan("", "42788"), &car(None, GOOD))), None, "too short to say anything");
+        let other = expect(Outcome::Possible, Grade::Weak, &["vin_tail", "vrm_differs"]);
+        assert_eq!(told(score_vehicle(&plan("BX63KYT", "042788"), &car(Some("A1"), GOOD))), other);
+        let chassis = expect(Outcome::Hit, Grade::Certain, &["vin_exact"]);
+        assert_eq!(told(score_vehicle(&plan("", "042788"), &car(None, "042788"))), chassis);
     }
 
     #[test]

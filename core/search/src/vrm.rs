@@ -59,6 +59,21 @@ pub fn normalise_vin(typed: &str) -> Option<String> {
     alphanumeric(typed, MAX_VIN_LEN)
 }
 
+/// Fewest characters of a VIN's end that are searched for: officers read the last six to eight through the windscreen.
+pub const VIN_TAIL_MIN: usize = 6;
+
+/// The last [`VIN_TAIL_MIN`] characters of a normalised VIN or chassis number, under which its end is found; `None` for one
+/// that is no longer than that.
+///
+/// ```
+/// assert_eq!(beatcheck_search::vin_tail("WVWEX16R6CA000001"), Some("000001"));
+/// assert_eq!(beatcheck_search::vin_tail("000001"), None);
+/// ```
+#[must_use]
+pub fn vin_tail(vin: &str) -> Option<&str> {
+    vin.len().checked_sub(VIN_TAIL_MIN).filter(|at| *at > 0).and_then(|at| vin.get(at..))
+}
+
 /// Upper-case `A-Z0-9` of a text, 1 to `max` of them; stops reading as soon as there are more.
 pub(crate) fn alphanumeric(typed: &str, max: usize) -> Option<String> {
     let mut out = String::with_capacity(max.min(MAX_VIN_LEN));

@@ -24,10 +24,12 @@ pub(crate) enum Class {
     Vrm,
     Folded,
     Vin,
+    VinTail,
 }
 
 impl Class {
-    const ALL: [(Self, &'static str); 3] = [(Self::Vrm, "vrm"), (Self::Folded, "folded"), (Self::Vin, "vin")];
+    const ALL: [(Self, &'static str); 4] =
+        [(Self::Vrm, "vrm"), (Self::Folded, "folded"), (Self::Vin, "vin"), (Self::VinTail, "vin_tail")];
 
     pub(crate) fn of_table(table: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, t)| *t == table).map(|(c, _)| *c)
@@ -103,6 +105,7 @@ impl Filter {
             || holds(Class::Vrm, &asked.vrm_folded)
             || holds(Class::Folded, &asked.vrm_folded)
             || holds(Class::Vin, &asked.vin)
+            || holds(Class::VinTail, &asked.vin_tail)
     }
 }
 

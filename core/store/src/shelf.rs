@@ -166,6 +166,7 @@ fn vehicles_in(read: &Read<'_>, plan: &VehiclePlan) -> Result<Vec<(usize, Record
         ("vin", &plan.vin),
         ("vrm", &plan.vrm_folded),
         ("folded", &plan.vrm_folded),
+        ("vin_tail", &plan.vin_tail),
     ];
     let mut rids: Vec<i64> = Vec::new();
     let mut out = Vec::new();

@@ -26,6 +26,7 @@ fn vehicle_plan(mark: &str) -> VehiclePlan {
         vin: Some("WVWZZZ1JZXW000001".into()),
         near: beatcheck_search::near_marks(mark),
         pattern: None,
+        vin_tail: Some("000001".into()),
     }
 }
 
@@ -308,7 +309,8 @@ fn a_common_surname_is_bounded_and_the_right_one_leads() {
 fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is_found() {
     let dir = tempdir().unwrap();
     let held = ["BX68KYT", "BX63KYT", "AB10CDE", "LONGER1234"];
-    let changes: Vec<Change> = (1..).zip(held).map(|(n, mark)| upsert(1, vehicle(n, 1, mark, ""))).collect();
+    let mut changes: Vec<Change> = (1..).zip(held).map(|(n, mark)| upsert(1, vehicle(n, 1, mark, ""))).collect();
+    changes.push(upsert(1, vehicle(9, 1, "Z1", VINS[0])));
     let shelf = shelf(build(&dir.path().join("c"), RecordKind::Vehicle, &changes).unwrap());
     let found = |typed: &str| {
         let query = beatcheck_model::VehicleQuery { vrm: Some(typed.into()), vin: None };
@@ -319,6 +321,8 @@ fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is
         });
         marks.collect::<Vec<_>>()
     };
+    let tail = VehiclePlan { vin_tail: Some("000001".into()), ..VehiclePlan::default() };
+    assert_eq!(shelf.vehicles(&permit(1), &tail).unwrap().len(), 1, "by the end of its VIN");
     assert_eq!(found("BX63 KYT"), ["BX63KYT"]);
     assert_eq!(found("BX65 KYT"), Vec::<String>::new());
     assert_eq!(found("XB63 KYT"), ["BX63KYT"]);

@@ -236,8 +236,8 @@ impl KeySet {
     fn of(record: Option<&Record>) -> Self {
         match record.map(keys_of) {
             None => Self::default(),
-            Some(Keys::Vehicle { vrm, folded, vin }) => Self {
-                text: [("vrm", vrm), ("folded", folded), ("vin", vin)]
+            Some(Keys::Vehicle { vrm, folded, vin, vin_tail }) => Self {
+                text: [("vrm", vrm), ("folded", folded), ("vin", vin), ("vin_tail", vin_tail)]
                     .into_iter()
                     .filter_map(|(table, key)| Some((table, key?)))
                     .collect(),

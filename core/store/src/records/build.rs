@@ -72,6 +72,7 @@ struct Load {
     vrm: TextRun,
     folded: TextRun,
     vin: TextRun,
+    vin_tail: TextRun,
     ident: TextRun,
     vocab: HashMap<Token, u32>,
     /// Token in the upper half, rid in the lower.
@@ -101,7 +102,8 @@ impl Load {
         conn.prepare_cached("INSERT INTO rec(rid,id,row) VALUES(?1,?2,?3)")?.execute((rid, &record.id.0[..], &row))?;
         self.ids.insert(record.id, rid);
         match keys_of(&record) {
-            Keys::Vehicle { vrm, folded, vin } => {
+            Keys::Vehicle { vrm, folded, vin, vin_tail } => {
+                self.vin_tail.extend(vin_tail, rid)?;
                 self.vrm.extend(vrm, rid)?;
                 self.folded.extend(folded, rid)?;
                 self.vin.extend(vin, rid)?;
@@ -126,7 +128,13 @@ impl Load {
         let rows = self.ids.len() as u64;
         self.ids = HashMap::new();
         let dead = std::mem::take(&mut self.dead);
-        for (table, run) in [("vrm", self.vrm), ("folded", self.folded), ("vin", self.vin), ("ident", self.ident)] {
+        for (table, run) in [
+            ("vrm", self.vrm),
+            ("folded", self.folded),
+            ("vin", self.vin),
+            ("vin_tail", self.vin_tail),
+            ("ident", self.ident),
+        ] {
             run.write(conn, table, &dead)?;
         }
         self.dob.retain(|(rid, _)| !dead.contains(rid));

@@ -11,6 +11,7 @@ pub(crate) enum Keys {
         /// Only where it is not the mark itself.
         folded: Option<String>,
         vin: Option<String>,
+        vin_tail: Option<String>,
     },
     Person {
         tokens: Vec<Token>,
@@ -24,6 +25,7 @@ pub(crate) fn keys_of(record: &Record) -> Keys {
     match &record.body {
         Body::Vehicle(v) => Keys::Vehicle {
             vrm: v.vrm.clone(),
+            vin_tail: search::normalise_vin(&v.vin).as_deref().and_then(search::vin_tail).map(str::to_owned),
             folded: v.vrm.as_ref().map(|m| search::fold_vrm(m)).filter(|f| Some(f) != v.vrm.as_ref()),
             vin: search::normalise_vin(&v.vin),
         },
