@@ -66,7 +66,7 @@ struct Judged {
 
 fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
     let record: &Record = &candidate.record;
-    if record.expires.is_some_and(|e| e.is_full() && e < today) {
+    if expired(record, today) {
         return None;
     }
     let c = covered.iter().find(|c| c.id == candidate.compartment)?;
@@ -112,31 +112,45 @@ pub(crate) fn vehicle_hits(
     judged.collect()
 }
 
-/// Hits among person candidates.
+/// The best `most` hits among person candidates, and how many there are in all. Only what is shown is put into words.
 pub(crate) fn person_hits(
     plan: &PersonPlan,
     found: &PersonCandidates,
     covered: &[Covered],
     today: PartialDate,
-) -> Vec<Hit> {
+    most: usize,
+) -> (Vec<Hit>, u64) {
     let scorer = beatcheck_search::PersonScorer::new(plan);
-    let judged = found.candidates.iter().filter_map(|c| {
-        let Body::Person(p) = &c.record.body else { return None };
-        let m = scorer.score(p, &found.weights)?;
-        hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
+    let mut judged: Vec<(&Candidate, Judged)> = Vec::with_capacity(found.candidates.len());
+    for c in found.candidates.iter().filter(|c| !expired(&c.record, today)) {
+        let Body::Person(p) = &c.record.body else { continue };
+        if let Some(m) = scorer.score(p, &found.weights) {
+            judged.push((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }));
+        }
+    }
+    let total = judged.len() as u64;
+    judged.sort_by(|(a, ja), (b, jb)| {
+        order((ja.outcome, ja.score, ja.grade), (jb.outcome, jb.score, jb.grade))
+            .then_with(|| a.record.id.cmp(&b.record.id))
     });
-    judged.collect()
+    judged.truncate(most);
+    (judged.into_iter().filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total)
+}
+
+fn expired(record: &Record, today: PartialDate) -> bool {
+    record.expires.is_some_and(|e| e.is_full() && e < today)
+}
+
+/// A hit first, then by score, then by grade.
+fn order(a: (Outcome, f64, Grade), b: (Outcome, f64, Grade)) -> std::cmp::Ordering {
+    let first = |outcome: Outcome| u8::from(outcome != Outcome::Hit);
+    first(a.0).cmp(&first(b.0)).then(b.1.total_cmp(&a.1)).then(b.2.cmp(&a.2))
 }
 
 /// Between candidates confidence ranks (rule 2); ties in a fixed order.
 pub(crate) fn rank(hits: &mut [Hit]) {
     hits.sort_by(|a, b| {
-        let first = |h: &Hit| u8::from(h.outcome != Outcome::Hit);
-        first(a)
-            .cmp(&first(b))
-            .then(b.score.total_cmp(&a.score))
-            .then(b.grade.cmp(&a.grade))
-            .then_with(|| a.id.cmp(&b.id))
+        order((a.outcome, a.score, a.grade), (b.outcome, b.score, b.grade)).then_with(|| a.id.cmp(&b.id))
     });
 }
 

@@ -194,21 +194,23 @@ impl Device {
         now: Timestamp,
     ) -> Result<Found, SearchError> {
         let today = now.date();
-        let mut hits = match query {
+        let most = permit.max_results();
+        let (mut hits, total) = match query {
             Query::Vehicle(q) => {
                 let plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
                 let candidates = self.shelf.vehicles(permit, &plan)?;
-                answer::vehicle_hits(&plan, &candidates, covered, today)
+                let hits = answer::vehicle_hits(&plan, &candidates, covered, today);
+                let total = hits.len() as u64;
+                (hits, total)
             }
             Query::Person(q) => {
                 let plan = beatcheck_search::plan_person(q).map_err(SearchError::invalid)?;
                 let found = self.shelf.persons(permit, &plan)?;
-                answer::person_hits(&plan, &found, covered, today)
+                answer::person_hits(&plan, &found, covered, today, most)
             }
         };
         answer::rank(&mut hits);
-        let total = hits.len() as u64;
-        hits.truncate(permit.max_results());
+        hits.truncate(most);
         Ok(Found { hits, total })
     }
 }
