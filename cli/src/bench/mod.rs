@@ -71,7 +71,6 @@ pub(crate) struct BenchArgs {
 
 /// Where a bench looks that is given no `--data`.
 const CAPTURES: &str = "../shared/data/nz-police-stolen-vehicles";
-const LABELLED: &str = "target/match/100000";
 
 /// What a bench is run with.
 struct Setting<'a> {
@@ -140,8 +139,11 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
 
 /// One run, in a directory of its own.
 fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failure> {
-    let data =
-        args.data.clone().unwrap_or_else(|| PathBuf::from(if bench.name == "match" { LABELLED } else { CAPTURES }));
+    let data = match &args.data {
+        Some(data) => data.clone(),
+        None if bench.name == "match" => return Err(Failure::new("usage", "--data says where the labelled set is")),
+        None => PathBuf::from(CAPTURES),
+    };
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
     let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg });
     let Some(kept) = &args.dir else {

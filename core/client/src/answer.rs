@@ -32,8 +32,9 @@ pub(crate) const fn state_word(state: CoverageState) -> &'static str {
     }
 }
 
-/// Near misses named aloud, at most.
+/// Near misses named aloud, at most; and the places of a list in which one may stand: they are strangers.
 const NEAR_SAID: usize = 3;
+const NEAR_SHOWN: usize = 10;
 
 /// Error code of a question that could not be read or does not ask for anything.
 pub(crate) const INVALID_QUERY: &str = "invalid_query";
@@ -66,9 +67,6 @@ struct Judged {
 
 fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
     let record: &Record = &candidate.record;
-    if expired(record, today) {
-        return None;
-    }
     let c = covered.iter().find(|c| c.id == candidate.compartment)?;
     let (title, vrm, details) = match &record.body {
         Body::Vehicle(v) => (vehicle_title(v), v.vrm.clone(), vehicle_details(v)),
@@ -94,25 +92,23 @@ fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: Partia
     })
 }
 
-/// Hits among vehicle candidates.
+/// The best `most` vehicles, and how many there are in all.
 pub(crate) fn vehicle_hits(
     plan: &VehiclePlan,
     candidates: &[Candidate],
     covered: &[Covered],
     today: PartialDate,
-) -> Vec<Hit> {
-    let judge = |c: &Candidate| match &c.record.body {
-        Body::Vehicle(v) => beatcheck_search::score_vehicle(plan, v),
-        Body::Person(_) => None,
-    };
+    most: usize,
+) -> (Vec<Hit>, u64) {
     let judged = candidates.iter().filter_map(|c| {
-        let m = judge(c)?;
-        hit(c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }, covered, today)
+        let Body::Vehicle(v) = &c.record.body else { return None };
+        let m = beatcheck_search::score_vehicle(plan, v)?;
+        Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    judged.collect()
+    best(judged, covered, today, most)
 }
 
-/// The best `most` hits among person candidates, and how many there are in all. Only what is shown is put into words.
+/// The best `most` persons, and how many there are in all.
 pub(crate) fn person_hits(
     plan: &PersonPlan,
     found: &PersonCandidates,
@@ -121,37 +117,39 @@ pub(crate) fn person_hits(
     most: usize,
 ) -> (Vec<Hit>, u64) {
     let scorer = beatcheck_search::PersonScorer::new(plan);
-    let mut judged: Vec<(&Candidate, Judged)> = Vec::with_capacity(found.candidates.len());
-    for c in found.candidates.iter().filter(|c| !expired(&c.record, today)) {
-        let Body::Person(p) = &c.record.body else { continue };
-        if let Some(m) = scorer.score(p, &found.weights) {
-            judged.push((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }));
-        }
-    }
-    let total = judged.len() as u64;
-    judged.sort_by(|(a, ja), (b, jb)| {
-        order((ja.outcome, ja.score, ja.grade), (jb.outcome, jb.score, jb.grade))
-            .then_with(|| a.record.id.cmp(&b.record.id))
+    let judged = found.candidates.iter().filter_map(|c| {
+        let Body::Person(p) = &c.record.body else { return None };
+        let m = scorer.score(p, &found.weights)?;
+        Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    judged.truncate(most);
-    (judged.into_iter().filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total)
+    best(judged, covered, today, most)
+}
+
+/// Between candidates confidence ranks (rule 2); ties in a fixed order. Near misses stand among the first ten only, and
+/// only what is shown is put into words.
+fn best<'c>(
+    judged: impl Iterator<Item = (&'c Candidate, Judged)>,
+    covered: &[Covered],
+    today: PartialDate,
+    most: usize,
+) -> (Vec<Hit>, u64) {
+    let mut judged: Vec<_> = judged.filter(|(c, _)| !expired(&c.record, today)).collect();
+    let first = |j: &Judged| u8::from(j.outcome != Outcome::Hit);
+    judged.sort_by(|(a, ja), (b, jb)| {
+        let by_confidence = first(ja).cmp(&first(jb)).then(jb.score.total_cmp(&ja.score)).then(jb.grade.cmp(&ja.grade));
+        by_confidence.then_with(|| a.record.id.cmp(&b.record.id))
+    });
+    let mut place = 0;
+    judged.retain(|(_, j)| {
+        place += 1;
+        place <= NEAR_SHOWN || j.outcome != Outcome::NoTrace
+    });
+    let total = judged.len() as u64;
+    (judged.into_iter().take(most).filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total)
 }
 
 fn expired(record: &Record, today: PartialDate) -> bool {
     record.expires.is_some_and(|e| e.is_full() && e < today)
-}
-
-/// A hit first, then by score, then by grade.
-fn order(a: (Outcome, f64, Grade), b: (Outcome, f64, Grade)) -> std::cmp::Ordering {
-    let first = |outcome: Outcome| u8::from(outcome != Outcome::Hit);
-    first(a.0).cmp(&first(b.0)).then(b.1.total_cmp(&a.1)).then(b.2.cmp(&a.2))
-}
-
-/// Between candidates confidence ranks (rule 2); ties in a fixed order.
-pub(crate) fn rank(hits: &mut [Hit]) {
-    hits.sort_by(|a, b| {
-        order((a.outcome, a.score, a.grade), (b.outcome, b.score, b.grade)).then_with(|| a.id.cmp(&b.id))
-    });
 }
 
 fn join(parts: &[&str]) -> String {

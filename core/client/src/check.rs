@@ -195,13 +195,11 @@ impl Device {
     ) -> Result<Found, SearchError> {
         let today = now.date();
         let most = permit.max_results();
-        let (mut hits, total) = match query {
+        let (hits, total) = match query {
             Query::Vehicle(q) => {
                 let plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
                 let candidates = self.shelf.vehicles(permit, &plan)?;
-                let hits = answer::vehicle_hits(&plan, &candidates, covered, today);
-                let total = hits.len() as u64;
-                (hits, total)
+                answer::vehicle_hits(&plan, &candidates, covered, today, most)
             }
             Query::Person(q) => {
                 let plan = beatcheck_search::plan_person(q).map_err(SearchError::invalid)?;
@@ -209,8 +207,6 @@ impl Device {
                 answer::person_hits(&plan, &found, covered, today, most)
             }
         };
-        answer::rank(&mut hits);
-        hits.truncate(most);
         Ok(Found { hits, total })
     }
 }

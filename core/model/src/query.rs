@@ -30,10 +30,10 @@ impl Query {
 /// Ask for a vehicle: by mark, or by VIN. At least one must be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VehicleQuery {
-    /// Registration mark as typed.
+    /// Registration mark as typed; `?` is one character not seen, `*` any number of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vrm: Option<String>,
-    /// VIN or chassis number as typed.
+    /// VIN or chassis number as typed, or its last six characters or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vin: Option<String>,
 }

@@ -5,7 +5,7 @@
 
 use crate::name::{is_particle, name_tokens};
 use crate::token::{PreparedToken, TokenLevel, prepare_token, token_level_alone};
-use crate::weigh::{FURTHER_MOST, NameRole, NameWeights};
+use crate::weigh::{FURTHER_MOST, LEFT_OVER, NameRole, NameWeights, SWAPPED};
 use beatcheck_model::Name;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +72,7 @@ struct HeldToken {
     first: bool,
 }
 
-/// Bits lost by a swap of given and surname, and by a token asked that was not found while the record has others left, or
-/// has none.
-pub(crate) const SWAPPED: f64 = -4.0;
-pub(crate) const LEFT_OVER: f64 = -1.5;
+/// Bits lost by a token asked that was not found where the record has no other left.
 const NOT_HELD: f64 = -0.5;
 
 impl Asked {

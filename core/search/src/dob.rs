@@ -12,6 +12,9 @@ use unicode_normalization::UnicodeNormalization;
 /// How far a year may be from one asked with `~`, in years either way.
 pub const ABOUT_YEARS: u16 = 2;
 
+/// Bits of the same day: no date of birth says more.
+pub const DOB_BITS_MOST: f64 = 14.2;
+
 /// A date of birth as asked.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DobQuery {
@@ -100,7 +103,7 @@ impl DobFit {
     pub(crate) fn bits(self) -> f64 {
         match self {
             Self::NotAsked | Self::Unknown => 0.0,
-            Self::Exact => 14.2,
+            Self::Exact => DOB_BITS_MOST,
             Self::Swapped => 7.5,
             Self::OneDigit => 4.6,
             Self::Transposed => 4.6,

@@ -28,7 +28,7 @@ mod vehicle;
 mod vrm;
 mod weigh;
 
-pub use dob::{ABOUT_YEARS, DobQuery, dob_bits, parse_dob};
+pub use dob::{ABOUT_YEARS, DOB_BITS_MOST, DobQuery, dob_bits, parse_dob};
 pub use error::InvalidQuery;
 pub use name::{MAX_TOKEN_CHARS, MAX_TOKENS, name_tokens, phonetic_key};
 pub use near::{NEAR_MARKS_MAX, NearMark, Slip, near_marks};
@@ -42,4 +42,4 @@ pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm,
     uk_format, vin_tail,
 };
-pub use weigh::{FURTHER_MOST, LevelCounts, NameRole, NameWeights};
+pub use weigh::{FURTHER_MOST, LEFT_OVER, LevelCounts, NameRole, NameWeights, SWAPPED};

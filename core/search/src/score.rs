@@ -1,9 +1,9 @@
 //! Persons: whether a candidate is shown, how well it agrees, and why.
 //!
-//! Two things are decided apart. The *score* adds weights of evidence in bits (see `assign` and `dob`) and only sorts.
-//! The *grade* and whether to show at all follow from a table of what agrees, so that they can be read, said and
-//! contested: an officer is told 'strong' because the surname and the date of birth are the same, never because a
-//! number passed a threshold. Names and dates alone are never more than possible (rule 3 of `PRODUCT.md`): a hit needs an
+//! Two things are decided apart. The *score* adds weights of evidence in bits (see `assign` and `dob`) and sorts. The
+//! *grade* follows from a table of what agrees, so that it can be read, said and contested: an officer is told 'strong'
+//! because the surname and the date of birth are the same. Where something disagrees, the odds over all persons searched
+//! may lower it, or make it a near miss, and never raise it. Names and dates alone are never more than possible (rule 3 of `PRODUCT.md`): a hit needs an
 //! identifier, and details that do not disagree with it. A missing field is neutral, a disagreeing one costs.
 
 use crate::assign::{Asked, NameFit, PartFit};

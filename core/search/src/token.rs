@@ -30,7 +30,7 @@ impl TokenSketch {
     }
 }
 
-/// A sound key as a number: its bytes, of which there are four at most that matter, mixed; 0 for none.
+/// A sound key as a number, 0 for none. Six letters at most do not overflow it; if they did, two sounds would only share one.
 fn sound_of(phonetic: &str) -> u32 {
     phonetic.bytes().fold(0, |h: u32, b| h.wrapping_mul(31).wrapping_add(b.into()))
 }

@@ -1,6 +1,6 @@
 //! All marks of a vehicle compartment in RAM, for questions of which only part is known.
 //!
-//! 12 bytes a vehicle: eight characters as a number, which no UK mark exceeds, and the rid; longer marks stand apart. It is
+//! 12 bytes a vehicle: eight characters, which no UK mark exceeds, and the rid; longer marks stand apart. It is
 //! read from the encrypted index when a partial question first needs it, and is good for one state of the file.
 
 use crate::StoreError;
@@ -38,30 +38,30 @@ impl Marks {
         Ok(out)
     }
 
-    /// Rids of the marks of this shape, in the marks' order, at most `most`; and whether there were more.
-    pub(crate) fn matching(&self, pattern: &VrmPattern, most: usize) -> (Vec<i64>, bool) {
+    /// Rids of the marks of this shape, in the marks' order, at most `most`.
+    pub(crate) fn matching(&self, pattern: &VrmPattern, most: usize) -> Vec<i64> {
         let mut out = Vec::new();
         // Sorted by text: what begins so lies together.
         let prefix = pattern.prefix().as_bytes();
-        let head = |m: &[u8; PACKED]| m[..prefix.len().min(PACKED)].to_vec();
-        let from = self.packed.partition_point(|m| head(m).as_slice() < prefix);
-        let to = from + self.packed[from..].partition_point(|m| head(m).as_slice() <= prefix);
+        let head = prefix.len().min(PACKED);
+        let from = self.packed.partition_point(|m| &m[..head] < prefix);
+        let to = from + self.packed[from..].partition_point(|m| &m[..head] <= prefix);
         for i in from..to {
             let mark = &self.packed[i];
             let len = mark.iter().position(|b| *b == 0).unwrap_or(PACKED);
             if std::str::from_utf8(&mark[..len]).is_ok_and(|m| pattern.matches(m)) {
                 if out.len() == most {
-                    return (out, true);
+                    return out;
                 }
                 out.push(self.rids[i].into());
             }
         }
         for (_, rid) in self.long.iter().filter(|(m, _)| pattern.matches(m)) {
             if out.len() == most {
-                return (out, true);
+                return out;
             }
             out.push((*rid).into());
         }
-        (out, false)
+        out
     }
 }

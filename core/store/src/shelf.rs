@@ -88,8 +88,7 @@ impl Shelf {
         for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
             if let Some(pattern) = &plan.pattern {
-                let (rids, _) = compartment.marks(&mut read)?.matching(pattern, CANDIDATES_MAX);
-                for rid in rids {
+                for rid in compartment.marks(&mut read)?.matching(pattern, CANDIDATES_MAX) {
                     let record = records::by_rid(read.conn()?, rid)?.ok_or(StoreError::Corrupt)?;
                     found.push((0, Candidate { compartment: *id, record }));
                 }

@@ -9,7 +9,10 @@ use super::index::{Index, Near};
 use crate::StoreError;
 use crate::records::keys::{pack, unpack};
 use crate::records::postings::{self, BLOCK_BITS};
-use beatcheck_search::{DobQuery, FURTHER_MOST, NameRole, NameWeights, PreparedToken, TokenLevel, dob_bits};
+use beatcheck_search::{
+    DOB_BITS_MOST, DobQuery, FURTHER_MOST, LEFT_OVER, NameRole, NameWeights, PreparedToken, SWAPPED, TokenLevel,
+    dob_bits,
+};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
@@ -18,11 +21,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 const POSTINGS_MAX: u64 = 200_000;
 /// Vocabulary tokens taken for one token asked in one part of a name, at most.
 const NEAR_MAX: usize = 4_000;
-/// What an exchange of given and surname costs, in bits; as `beatcheck-search` has it.
-const SWAPPED: f32 = -4.0;
-/// A second or later token of a part that is not found costs no more than this.
-const FURTHER: f64 = -1.5;
-/// Weights are multiples of this many bits' inverse, so that they sort as integers.
+/// Steps of a bit in which scores are sorted, as integers.
 const STEPS: f32 = 1000.0;
 
 /// A score in thousandths of a bit, and the rid.
@@ -67,6 +66,8 @@ struct Block<'i> {
     /// By reading, then by token asked.
     lists: [Vec<Lists<'i>>; 2],
     identified: Vec<u16>,
+    /// Who has given the date asked on some occasion.
+    born: Vec<u16>,
 }
 
 /// The best `keep` persons of a compartment, best first, and whether there were more.
@@ -79,7 +80,7 @@ pub(crate) fn rank(
 ) -> Result<(Vec<Ranked>, bool), StoreError> {
     let mut blocks: BTreeMap<u16, Block<'_>> = BTreeMap::new();
     let swappable = asked.iter().any(|a| a.text.role.is_some());
-    let mut base = [0.0_f32, SWAPPED];
+    let mut base = [0.0_f32, SWAPPED as f32];
     for (reading, base) in base.iter_mut().enumerate().take(1 + usize::from(swappable)) {
         for (i, a) in asked.iter().enumerate() {
             let differs = match a.text.kind {
@@ -107,7 +108,13 @@ pub(crate) fn rank(
         let number = u16::try_from(postings::block_of(*rid)).map_err(|_| StoreError::Corrupt)?;
         blocks.entry(number).or_default().identified.push(postings::place_of(*rid));
     }
-    if beside.dob.is_some() {
+    if let Some(dob) = beside.dob {
+        for (rid, dates) in &index.births.more {
+            if dates.iter().any(|d| brings_in(dob, asked.is_empty(), *d)) {
+                let number = u16::try_from(postings::block_of((*rid).into())).map_err(|_| StoreError::Corrupt)?;
+                blocks.entry(number).or_default().born.push(postings::place_of((*rid).into()));
+            }
+        }
         for number in 0..index.births.first.len().div_ceil(1 << BLOCK_BITS) {
             blocks.entry(number as u16).or_default();
         }
@@ -125,7 +132,11 @@ pub(crate) fn rank(
         }
         sums.next_list();
         block.identified.iter().for_each(|place| sums.add(0, *place, beside.identifier_bits));
-        dates(index, *number, asked.is_empty(), beside, &mut sums);
+        sums.next_list();
+        block.born.iter().for_each(|place| sums.add(0, *place, 0.0));
+        if let Some(dob) = beside.dob {
+            born(index, *number, asked.is_empty(), dob, &mut sums);
+        }
         let rid_of = |place: u16| i64::from(*number) << BLOCK_BITS | i64::from(place);
         sums.drain(base, |place, bits| best.offer(rid_of(place), bits, |rid| births(index, rid, beside.dob)));
     }
@@ -134,27 +145,23 @@ pub(crate) fn rank(
     Ok((out, best.more))
 }
 
-/// Brings in who is born as asked, whatever the names: the same day, or, where no name was asked, whoever's date speaks for
-/// it at all.
-fn dates(index: &Index, number: u16, nameless: bool, beside: &Beside<'_>, sums: &mut Sums) {
-    let Some(dob) = beside.dob else { return };
+/// Whether a date brings a person in, whatever the names: the same day, or, where no name was asked, whatever speaks for it.
+fn brings_in(asked: &DobQuery, nameless: bool, held: u32) -> bool {
+    let same = match asked {
+        DobQuery::Exact(d) | DobQuery::Digits(d) => pack(*d) == held,
+        _ => false,
+    };
+    held != 0 && (same || (nameless && dob_bits(asked, &[unpack(held)]) > 0.0))
+}
+
+/// Brings in who of a block is born as asked.
+fn born(index: &Index, number: u16, nameless: bool, asked: &DobQuery, sums: &mut Sums) {
     let from = usize::from(number) << BLOCK_BITS;
     let all = &index.births.first;
     let held = all.get(from..all.len().min(from + (1 << BLOCK_BITS))).unwrap_or_default();
-    sums.next_list();
-    let exact = match dob {
-        DobQuery::Exact(d) | DobQuery::Digits(d) => pack(*d),
-        _ => 0,
-    };
-    for (place, date) in held.iter().enumerate().filter(|(_, d)| **d != 0) {
-        if *date == exact || (nameless && dob_bits(dob, &[unpack(*date)]) > 0.0) {
+    for (place, date) in held.iter().enumerate() {
+        if brings_in(asked, nameless, *date) {
             sums.add(0, place as u16, 0.0);
-        }
-    }
-    for (rid, dates) in &index.births.more {
-        let near = |d: &u32| *d == exact || (nameless && dob_bits(dob, &[unpack(*d)]) > 0.0);
-        if *rid as usize >> BLOCK_BITS == usize::from(number) && dates.iter().any(near) {
-            sums.add(0, postings::place_of((*rid).into()), 0.0);
         }
     }
 }
@@ -176,7 +183,7 @@ fn differs(a: &Text, reading: usize, weights: &NameWeights) -> f32 {
     let key = a.token.key();
     let bits = NameRole::ALL.into_iter().filter(|r| falls_on(a, *r, reading)).map(|r| weights.differs(&key, r));
     let bits = bits.fold(f64::NEG_INFINITY, f64::max).max(-20.0);
-    (if a.kind == Kind::First { bits } else { bits.max(FURTHER) }) as f32
+    (if a.kind == Kind::First { bits } else { bits.max(LEFT_OVER) }) as f32
 }
 
 fn falls_on(a: &Text, role: NameRole, reading: usize) -> bool {
@@ -219,11 +226,10 @@ struct Best {
 impl Best {
     /// `dob` is asked only of who could come in with the best date there is.
     fn offer(&mut self, rid: i64, names: f32, dob: impl FnOnce(i64) -> f32) {
-        const DOB_MOST: f32 = 16.0;
         let full = self.heap.len() >= self.keep;
         let least = self.heap.peek().map_or(i32::MIN, |r| r.0.0);
         self.more |= full;
-        if full && ((names + DOB_MOST) * STEPS) as i32 <= least {
+        if full && ((names + DOB_BITS_MOST as f32 + 1.0) * STEPS) as i32 <= least {
             return;
         }
         let ranked = (((names + dob(rid)) * STEPS) as i32, Reverse(rid));

@@ -90,8 +90,10 @@ pub(super) fn apply(
         }
         Ok(delta.out)
     });
-    if result.is_ok() {
-        settle(held_in, expect);
+    match &result {
+        Ok(_) => settle(held_in, expect),
+        // Its rids were never committed: another process may reach the same state with others.
+        Err(_) => held_in.forget_index(expect.stamp()),
     }
     result
 }

@@ -23,12 +23,15 @@ pub(crate) enum Keys {
 
 pub(crate) fn keys_of(record: &Record) -> Keys {
     match &record.body {
-        Body::Vehicle(v) => Keys::Vehicle {
-            vrm: v.vrm.clone(),
-            vin_tail: search::normalise_vin(&v.vin).as_deref().and_then(search::vin_tail).map(str::to_owned),
-            folded: v.vrm.as_ref().map(|m| search::fold_vrm(m)).filter(|f| Some(f) != v.vrm.as_ref()),
-            vin: search::normalise_vin(&v.vin),
-        },
+        Body::Vehicle(v) => {
+            let vin = search::normalise_vin(&v.vin);
+            Keys::Vehicle {
+                vrm: v.vrm.clone(),
+                vin_tail: vin.as_deref().and_then(search::vin_tail).map(str::to_owned),
+                folded: v.vrm.as_ref().map(|m| search::fold_vrm(m)).filter(|f| Some(f) != v.vrm.as_ref()),
+                vin,
+            }
+        }
         Body::Person(p) => Keys::Person {
             tokens: search::index_names(p),
             dobs: births(p),

@@ -288,6 +288,13 @@ impl Compartment {
         }
     }
 
+    /// Lets go of the index of a state that was not reached.
+    pub(crate) fn forget_index(&self, stamp: Stamp) {
+        if let Ok(mut kept) = self.indexes.write() {
+            kept.retain(|i| i.stamp != stamp);
+        }
+    }
+
     /// Whether an index is in use, so that a writer knows to renew it.
     pub(crate) fn has_index(&self) -> bool {
         self.indexes.read().is_ok_and(|i| !i.is_empty())
