@@ -155,6 +155,15 @@ impl Device {
         Ok(self.inner.check(&client::CheckRequest::person(query, &purpose))?)
     }
 
+    /// Shows what is linked with a record that an answer has shown (`Hit.kind`, `Hit.id`): from a person to vehicles and
+    /// associates, from a vehicle to keeper and known users, and back. The record itself stands first. A check like any other.
+    ///
+    /// # Errors
+    /// As [`Device::check_vehicle`].
+    pub fn check_linked(&self, of: RecordKind, record: String, purpose: String) -> Result<Answer, ApiError> {
+        Ok(self.inner.check(&client::CheckRequest::linked(of, &record, &purpose))?)
+    }
+
     /// Fetches what changed and sends the account. Blocks for as long as it takes; checks go on meanwhile.
     ///
     /// # Errors

@@ -80,6 +80,14 @@ pub struct VehicleQuery {
     pub vrm: Option<String>,
     #[uniffi(default = None)]
     pub vin: Option<String>,
+    #[uniffi(default = None)]
+    pub make: Option<String>,
+    #[uniffi(default = None)]
+    pub colour: Option<String>,
+    #[uniffi(default = None)]
+    pub body_type: Option<String>,
+    #[uniffi(default = None)]
+    pub year: Option<String>,
 }
 
 #[uniffi::remote(Record)]
@@ -96,6 +104,14 @@ pub struct PersonQuery {
     pub sex: Option<Sex>,
     #[uniffi(default = None)]
     pub identifier: Option<String>,
+    #[uniffi(default = None)]
+    pub age: Option<String>,
+    #[uniffi(default = None)]
+    pub height: Option<String>,
+    #[uniffi(default = None)]
+    pub address: Option<String>,
+    #[uniffi(default = None)]
+    pub postcode: Option<String>,
 }
 
 #[uniffi::remote(Record)]
@@ -164,6 +180,7 @@ pub struct Answer {
     pub warnings_state: WarningsState,
     pub confirm: String,
     pub banner: String,
+    pub notes: Vec<Reason>,
     pub hits: Vec<Hit>,
     pub total: u64,
     pub coverage: Vec<Coverage>,

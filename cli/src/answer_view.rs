@@ -161,6 +161,7 @@ mod tests {
             warnings_state: WarningsState::Loaded,
             confirm: "Confirm.".into(),
             banner: String::new(),
+            notes: vec![],
             hits: vec![hit],
             total: 1,
             coverage: vec![],

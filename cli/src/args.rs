@@ -3,7 +3,7 @@
 //! Nothing is read from the environment: settings are flags and files, so that a run can be repeated from its line.
 
 use crate::hub_args::HubCommand;
-use beatcheck_model::{Sex, Timestamp, sex_text};
+use beatcheck_model::{RecordKind, Sex, Timestamp, sex_text};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -128,8 +128,10 @@ pub(crate) struct EnrolArgs {
 pub(crate) enum CheckCommand {
     /// Check a vehicle by its registration mark, or by its VIN
     Vehicle(VehicleArgs),
-    /// Check a person: any one of name, date of birth or identifier is enough
+    /// Check a person: any one of name, date of birth, identifier or address is enough
     Person(PersonArgs),
+    /// Show what is linked with a record: keeper, known users, vehicles, associates, and back
+    Linked(LinkedArgs),
 }
 
 /// What every check takes.
@@ -146,14 +148,27 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     beatcheck device check vehicle 'BD51 SMR' --home phone --purpose traffic_stop\n  \
+    beatcheck device check vehicle 'BX*KYT' --make golf --colour silver --home phone --purpose traffic_stop\n  \
     beatcheck device check vehicle --vin WVWEX16R6CA000001 --home phone --purpose stop_search --json")]
 pub(crate) struct VehicleArgs {
-    /// Registration mark as seen; spaces and case do not matter
+    /// Registration mark as seen: ? is one character not seen, * any number; spaces and case do not matter
     #[arg(value_name = "VRM", num_args = 0..)]
     pub(crate) vrm: Vec<String>,
-    /// VIN or chassis number
+    /// VIN or chassis number, or its last six characters or more
     #[arg(long)]
     pub(crate) vin: Option<String>,
+    /// Make or model or both, such as 'VW Golf': narrows part of a mark
+    #[arg(long)]
+    pub(crate) make: Option<String>,
+    /// Colour; what is taken for it in bad light counts too
+    #[arg(long)]
+    pub(crate) colour: Option<String>,
+    /// Body type, such as estate, van or motorcycle
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) body_type: Option<String>,
+    /// Year of manufacture: 2015, 2010-2014, or ~2015 for about that year
+    #[arg(long)]
+    pub(crate) year: Option<String>,
     #[command(flatten)]
     pub(crate) check: CheckArgs,
 }
@@ -162,7 +177,8 @@ pub(crate) struct VehicleArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     beatcheck device check person --surname Connors --given Roisin --dob 1984-03-02 --home phone --purpose stop_search\n  \
-    beatcheck device check person --name 'roisin connors' --dob '~1984' --home phone --purpose welfare")]
+    beatcheck device check person --name 'roisin connors' --dob '~1984' --home phone --purpose welfare\n  \
+    beatcheck device check person --surname connors --age 40-45 --postcode B15 --home phone --purpose welfare")]
 pub(crate) struct PersonArgs {
     /// Surname as given
     #[arg(long)]
@@ -179,9 +195,38 @@ pub(crate) struct PersonArgs {
     /// Sex, if it is to count: m or f
     #[arg(long, value_parser = parse_sex)]
     pub(crate) sex: Option<Sex>,
-    /// Any identifier: PNC ID, CRO number, driver number
+    /// Any identifier: PNC ID, CRO number, driver number (which is also a question by itself)
     #[arg(long)]
     pub(crate) identifier: Option<String>,
+    /// Age in years instead of a date of birth: 30, 30-35, or ~30 for about that age
+    #[arg(long)]
+    pub(crate) age: Option<String>,
+    /// Height, if it is to count: 172, 170-175 (centimetres), or 5'8"
+    #[arg(long)]
+    pub(crate) height: Option<String>,
+    /// Any part of an address, with or without a postcode
+    #[arg(long)]
+    pub(crate) address: Option<String>,
+    /// Postcode, or the beginning of one: 'B15 2TT', 'B15 2', B15
+    #[arg(long)]
+    pub(crate) postcode: Option<String>,
+    #[command(flatten)]
+    pub(crate) check: CheckArgs,
+}
+
+/// `device check linked`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    beatcheck device check linked person 0123456789abcdef0123456789abcdef --home phone --purpose stop_search\n\n\
+    The id of a record stands among its particulars ('Record'), and as \"id\" of a hit in JSON. Addresses and events are \
+    particulars of the record itself, which comes first.")]
+pub(crate) struct LinkedArgs {
+    /// Kind of the record: person or vehicle
+    #[arg(value_name = "KIND", value_parser = parse_kind)]
+    pub(crate) of: RecordKind,
+    /// Its id, 32 hexadecimal digits
+    #[arg(value_name = "RECORD")]
+    pub(crate) record: String,
     #[command(flatten)]
     pub(crate) check: CheckArgs,
 }
@@ -221,6 +266,13 @@ pub(crate) struct FixturesArgs {
 
 fn parse_now(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|e: beatcheck_model::TimeError| e.to_string())
+}
+
+fn parse_kind(text: &str) -> Result<RecordKind, String> {
+    [RecordKind::Person, RecordKind::Vehicle]
+        .into_iter()
+        .find(|k| k.as_str() == text.to_ascii_lowercase())
+        .ok_or_else(|| "person or vehicle".to_owned())
 }
 
 fn parse_sex(text: &str) -> Result<Sex, String> {

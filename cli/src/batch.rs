@@ -19,8 +19,10 @@ const CHUNK: usize = 64;
 const AHEAD: usize = 4 * CHUNK;
 /// Longest line that is read as a query, in bytes; of a longer one the beginning is put on record.
 const MAX_LINE: u64 = 1 << 20;
-const VEHICLE_FIELDS: [&str; 2] = ["vrm", "vin"];
-const PERSON_FIELDS: [&str; 6] = ["surname", "given", "name", "dob", "sex", "identifier"];
+const VEHICLE_FIELDS: [&str; 6] = ["vrm", "vin", "make", "colour", "body_type", "year"];
+const PERSON_FIELDS: [&str; 10] =
+    ["surname", "given", "name", "dob", "sex", "identifier", "age", "height", "address", "postcode"];
+const LINKED_FIELDS: [&str; 2] = ["of", "record"];
 
 pub(crate) fn run(device: &Device, purpose: &str) -> Result<Exit, Failure> {
     let lines = read_ahead();
@@ -126,7 +128,8 @@ fn query(fields: Map<String, Value>) -> Result<Query, String> {
     let known: &[&str] = match fields.get("kind").and_then(Value::as_str) {
         Some("vehicle") => &VEHICLE_FIELDS,
         Some("person") => &PERSON_FIELDS,
-        _ => return Err("\"kind\" must be \"vehicle\" or \"person\"".into()),
+        Some("linked") => &LINKED_FIELDS,
+        _ => return Err("\"kind\" must be \"vehicle\", \"person\" or \"linked\"".into()),
     };
     let is_text = |name: &&&str| !matches!(fields.get(**name), None | Some(Value::Null | Value::String(_)));
     if let Some(name) = known.iter().find(is_text) {
@@ -208,7 +211,10 @@ mod tests {
         let own = line("\u{feff}{\"kind\":\"vehicle\",\"vrm\":\"A1\",\"purpose\":\"warrant\"}").request;
         assert_eq!(own.purpose, "warrant");
         let Question::Query(query) = own.question else { panic!("not a query") };
-        assert_eq!(query, Query::Vehicle(VehicleQuery { vrm: Some("A1".into()), vin: None }));
+        assert_eq!(
+            query,
+            Query::Vehicle(VehicleQuery { vrm: Some("A1".into()), vin: None, ..VehicleQuery::default() })
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::output::Context;
 use crate::progress::Bar;
 use crate::{answer_view, batch, complain, device_view};
 use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions, FileVault, KeyVault, SyncReport};
-use beatcheck_model::{PersonQuery, Query, VehicleQuery};
+use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +18,9 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Wipe(a) => wipe(&a, context),
         DeviceCommand::Check(CheckCommand::Vehicle(a)) => {
             let vrm = Some(a.vrm.join(" ")).filter(|_| !a.vrm.is_empty());
-            check(Query::Vehicle(VehicleQuery { vrm, vin: a.vin }), &a.check, context)
+            let query =
+                VehicleQuery { vrm, vin: a.vin, make: a.make, colour: a.colour, body_type: a.body_type, year: a.year };
+            check(Query::Vehicle(query), &a.check, context)
         }
         DeviceCommand::Check(CheckCommand::Person(a)) => {
             let query = PersonQuery {
@@ -28,8 +30,15 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
                 dob: a.dob,
                 sex: a.sex,
                 identifier: a.identifier,
+                age: a.age,
+                height: a.height,
+                address: a.address,
+                postcode: a.postcode,
             };
             check(Query::Person(query), &a.check, context)
+        }
+        DeviceCommand::Check(CheckCommand::Linked(a)) => {
+            check(Query::Linked(LinkedQuery { of: a.of, record: a.record }), &a.check, context)
         }
         DeviceCommand::Batch(a) => batch::run(&open(&a.home, context)?, a.purpose.as_deref().unwrap_or_default()),
     }

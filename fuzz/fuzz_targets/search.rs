@@ -1,11 +1,11 @@
 //! What an officer types: names, marks, dates, identifiers, and whole questions as JSON.
 #![no_main]
 
-use beatcheck_model::{Name, Person, Query, Vehicle};
+use beatcheck_model::{Address, Identifier, Name, PartialDate, Person, Query, Vehicle};
 use beatcheck_search::{
-    MAX_TOKEN_CHARS, MAX_TOKENS, decide_by_format, fold_vrm, name_tokens, normalise_identifier, normalise_vin,
-    normalise_vrm, parse_dob, phonetic_key, plan_person, plan_vehicle, prepare_token, score_person, score_vehicle,
-    token_level, uk_format,
+    AskedIdentifier, MAX_TOKEN_CHARS, MAX_TOKENS, decide_by_format, fold_vrm, name_tokens, normalise_identifier,
+    normalise_vin, normalise_vrm, parse_age, parse_dob, parse_height, parse_place, phonetic_key, plan_person, plan_vehicle,
+    prepare_token, score_person, score_vehicle, token_level, uk_format,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -13,21 +13,38 @@ fn plan(query: &Query) {
     match query {
         Query::Vehicle(q) => {
             if let Ok(plan) = plan_vehicle(q) {
-                let _ = score_vehicle(&plan, &Vehicle { vrm: q.vrm.clone(), ..Vehicle::default() });
+                let make = q.colour.clone().unwrap_or_default();
+                let _ = score_vehicle(&plan, &Vehicle { vrm: q.vrm.clone(), make, ..Vehicle::default() });
             }
         }
         Query::Person(q) => {
-            if let Ok(plan) = plan_person(q) {
+            if let Ok(plan) = plan_person(q, PartialDate::new(2026, 11, 24)) {
                 let name = Name {
                     given: q.given.clone().unwrap_or_default(),
                     surname: q.surname.clone().unwrap_or_default(),
                     kind: String::new(),
                 };
                 let dobs = q.dob.as_ref().and_then(|d| d.parse().ok()).into_iter().collect();
-                let person = Person { names: vec![name], dobs, ..Person::default() };
+                let person = Person {
+                    names: vec![name],
+                    dobs,
+                    addresses: vec![Address {
+                        text: q.address.clone().unwrap_or_default(),
+                        postcode: q.postcode.clone().unwrap_or_default(),
+                        kind: String::new(),
+                    }],
+                    identifiers: q
+                        .identifier
+                        .iter()
+                        .map(|i| Identifier { kind: String::new(), value: i.clone() })
+                        .collect(),
+                    height_band: q.height.clone().unwrap_or_default(),
+                    ..Person::default()
+                };
                 let _ = score_person(&plan, &person, &beatcheck_search::NameWeights::default());
             }
         }
+        Query::Linked(_) => {}
     }
 }
 
@@ -52,7 +69,11 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(vin) = normalise_vin(text) {
         assert_eq!(normalise_vin(&vin).as_ref(), Some(&vin), "normalising twice is normalising once");
     }
-    let _ = parse_dob(text);
+    let _ = (parse_dob(text), parse_age(text, PartialDate::new(2024, 2, 29)), parse_height(text));
+    let _ = parse_place(Some(text), None);
+    if let Some(asked) = AskedIdentifier::read(text) {
+        assert!(asked.is(text) && asked.slip(text).is_none(), "a number is itself");
+    }
     let identifier = normalise_identifier(text);
     assert_eq!(normalise_identifier(&identifier), identifier, "normalising twice is normalising once");
 });

@@ -15,7 +15,7 @@ fn entries(device: &Device, n: u64) -> Vec<SealedEntry> {
     let mut previous = genesis(device.id);
     (1..=n)
         .map(|seq| {
-            let query = VehicleQuery { vrm: Some("BD51SMR".into()), vin: None };
+            let query = VehicleQuery { vrm: Some("BD51SMR".into()), ..VehicleQuery::default() };
             let entry = Entry {
                 format: 1,
                 at: serve_common::time(serve_common::START).plus_secs(seq as i64),
@@ -26,7 +26,7 @@ fn entries(device: &Device, n: u64) -> Vec<SealedEntry> {
                 kind: EntryKind::Check {
                     reference: format!("K-{seq}"),
                     purpose: "traffic_stop".into(),
-                    asked: Asked::Query(Query::Vehicle(query)),
+                    asked: Asked::Query(Box::new(Query::Vehicle(query))),
                     outcome: Outcome::NoTrace,
                     error: None,
                     shown: vec![],

@@ -134,7 +134,7 @@ fn nothing_is_readable_in_any_file() {
         answers.last().unwrap().outcome
     };
     assert_eq!(ask_vehicle(vrm(PLATE)), Outcome::Hit);
-    assert_eq!(ask_vehicle(VehicleQuery { vrm: None, vin: Some(VIN.into()) }), Outcome::Hit);
+    assert_eq!(ask_vehicle(VehicleQuery { vin: Some(VIN.into()), ..VehicleQuery::default() }), Outcome::Hit);
     assert_eq!(ask_vehicle(vrm(LATE_PLATE)), Outcome::NoTrace);
     assert_eq!(ask_vehicle(vrm(ASKED[4])), Outcome::CannotSay);
     let persons = [

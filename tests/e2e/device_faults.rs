@@ -89,8 +89,11 @@ fn questions_that_cannot_be_asked_are_answered_and_on_record() {
     assert!(before.text.contains("connect and sync"), "{}", before.text);
     sync(&device);
 
-    let vehicle =
-        |v: Option<&str>, vin: Option<&str>| VehicleQuery { vrm: v.map(Into::into), vin: vin.map(Into::into) };
+    let vehicle = |v: Option<&str>, vin: Option<&str>| VehicleQuery {
+        vrm: v.map(Into::into),
+        vin: vin.map(Into::into),
+        ..VehicleQuery::default()
+    };
     let long = "A".repeat(12_000);
     for q in [vehicle(None, None), vehicle(Some(""), None), vehicle(Some("--"), None), vehicle(Some(&long), None)] {
         let a = device.check_vehicle(q, PURPOSE.into()).unwrap();

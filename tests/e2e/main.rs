@@ -12,6 +12,7 @@ mod hub_faults;
 mod kill;
 mod late;
 mod machine;
+mod matching;
 mod no_space;
 mod offline;
 mod rules;

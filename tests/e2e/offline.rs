@@ -26,7 +26,7 @@ fn a_thousand_checks_offline_reach_the_hub_in_order() {
             ),
             2 => ("?".repeat(1 + i % 7), PURPOSE, device.check_vehicle(vrm(&"?".repeat(1 + i % 7)), PURPOSE.into())),
             3 => {
-                let query = VehicleQuery { vrm: None, vin: Some(format!("WVWZZZ1JZ{i:08}")) };
+                let query = VehicleQuery { vin: Some(format!("WVWZZZ1JZ{i:08}")), ..VehicleQuery::default() };
                 (format!("WVWZZZ1JZ{i:08}"), PURPOSE, device.check_vehicle(query, PURPOSE.into()))
             }
             _ => (

@@ -217,7 +217,7 @@ impl List {
         let own = if self.kind == "vehicle" { VEHICLE } else { PERSON };
         let mut out = vec!["id"];
         out.extend(own);
-        out.extend(["markers", "expires"]);
+        out.extend(["markers", "expires", "links"]);
         if self.kind == "person" {
             out.extend(["identifiers", "aliases"]);
         }
@@ -236,6 +236,7 @@ impl List {
         t += "expires = 'expires'\n";
         t += "markers = { column = 'markers', split = ';', part_split = '|', \
               parts = ['code', 'text', 'action', 'disclosure', 'since'] }\n";
+        t += "links = { column = 'links', split = ';', part_split = '|', parts = ['kind', 'target_key', 'text'] }\n";
         if self.kind == "person" {
             t += "identifiers = { column = 'identifiers', split = ';', part_split = '|', parts = ['kind', 'value'] }\n\
                   aliases = { column = 'aliases', split = ';', part_split = '|', parts = ['given', 'surname', 'kind'] }\n";
@@ -263,7 +264,7 @@ impl List {
 }
 
 pub fn vrm(mark: &str) -> VehicleQuery {
-    VehicleQuery { vrm: Some(mark.into()), vin: None }
+    VehicleQuery { vrm: Some(mark.into()), ..VehicleQuery::default() }
 }
 
 pub fn check(device: &beatcheck::Device, mark: &str) -> Answer {

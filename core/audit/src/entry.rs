@@ -85,7 +85,7 @@ pub enum EntryKind {
 #[serde(untagged)]
 pub enum Asked {
     /// A well-formed query.
-    Query(Query),
+    Query(Box<Query>),
     /// A line that was no query, cut to a bounded length.
     Unreadable {
         /// As it came.

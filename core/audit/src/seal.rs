@@ -146,7 +146,11 @@ mod tests {
             kind: EntryKind::Check {
                 reference: "K7-42".into(),
                 purpose: "traffic_stop".into(),
-                asked: Asked::Query(Query::Vehicle(VehicleQuery { vrm: Some("BD51SMR".into()), vin: None })),
+                asked: Asked::Query(Box::new(Query::Vehicle(VehicleQuery {
+                    vrm: Some("BD51SMR".into()),
+                    vin: None,
+                    ..VehicleQuery::default()
+                }))),
                 outcome: Outcome::NoTrace,
                 error: None,
                 shown: vec![],

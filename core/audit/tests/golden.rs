@@ -48,10 +48,10 @@ fn consulted() -> Consulted {
 
 fn entries() -> Vec<(&'static str, Entry)> {
     let person = PersonQuery { surname: Some("Szczęsny".into()), dob: Some("1984".into()), ..PersonQuery::default() };
-    let vehicle = VehicleQuery { vrm: Some("AB01CDE".into()), vin: None };
+    let vehicle = VehicleQuery { vrm: Some("AB01CDE".into()), ..VehicleQuery::default() };
     let kinds = [
-        ("check_vehicle", check(Asked::Query(Query::Vehicle(vehicle)), None)),
-        ("check_person", check(Asked::Query(Query::Person(person)), None)),
+        ("check_vehicle", check(Asked::Query(Box::new(Query::Vehicle(vehicle))), None)),
+        ("check_person", check(Asked::Query(Box::new(Query::Person(person))), None)),
         ("check_refused", check(Asked::Unreadable { text: "{what?".into() }, Some("invalid_query"))),
         ("late_hit", EntryKind::LateHit { reference: "K7-42".into(), change: "appeared".into(), shown: vec![shown()] }),
         ("withdrawn", EntryKind::CompartmentWithdrawn { compartment: "c0".repeat(16), name: "stolen".into() }),

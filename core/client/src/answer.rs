@@ -2,12 +2,13 @@
 
 use crate::check::Found;
 use crate::cover::{self, Covered};
+use crate::subject::{person_details, person_title, vehicle_details, vehicle_title};
 use beatcheck_model::{
-    Answer, AnswerError, Body, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Person,
-    Reason, Record, RecordKind, ShownMarker, Timestamp, Vehicle, WarningsState,
+    Answer, AnswerError, Body, CoverageState, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason, Record,
+    RecordKind, ShownMarker, Timestamp, WarningsState,
 };
 use beatcheck_search::{PersonPlan, VehiclePlan};
-use beatcheck_store::{Candidate, PersonCandidates};
+use beatcheck_store::{Candidate, PersonCandidates, VehicleCandidates};
 use std::fmt::Write;
 
 /// Codes that mean danger, most urgent first (an agency's table would replace it; general knowledge of UK warning
@@ -58,14 +59,14 @@ fn markers(markers: &[Marker], today: PartialDate) -> Vec<ShownMarker> {
     out
 }
 
-struct Judged {
-    outcome: Outcome,
-    grade: Grade,
-    score: f64,
-    reasons: Vec<Reason>,
+pub(crate) struct Judged {
+    pub outcome: Outcome,
+    pub grade: Grade,
+    pub score: f64,
+    pub reasons: Vec<Reason>,
 }
 
-fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
+pub(crate) fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
     let record: &Record = &candidate.record;
     let c = covered.iter().find(|c| c.id == candidate.compartment)?;
     let (title, vrm, details) = match &record.body {
@@ -95,34 +96,49 @@ fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: Partia
 /// The best `most` vehicles, and how many there are in all.
 pub(crate) fn vehicle_hits(
     plan: &VehiclePlan,
-    candidates: &[Candidate],
+    found: &VehicleCandidates,
     covered: &[Covered],
     today: PartialDate,
     most: usize,
-) -> (Vec<Hit>, u64) {
-    let judged = candidates.iter().filter_map(|c| {
+) -> Found {
+    let judged = found.candidates.iter().filter_map(|c| {
         let Body::Vehicle(v) = &c.record.body else { return None };
         let m = beatcheck_search::score_vehicle(plan, v)?;
         Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    best(judged, covered, today, most)
+    let (hits, total) = best(judged, covered, today, most);
+    let notes = if found.more { vec![too_many("give more of the mark, or make and colour")] } else { Vec::new() };
+    Found { hits, total, notes }
+}
+
+/// Said of a list that was cut before it was scored: its end is arbitrary.
+fn too_many(what: &str) -> Reason {
+    Reason { code: "too_many".into(), text: format!("more agree than can be looked at: {what}") }
 }
 
 /// The best `most` persons, and how many there are in all.
 pub(crate) fn person_hits(
-    plan: &PersonPlan,
+    mut plan: PersonPlan,
     found: &PersonCandidates,
     covered: &[Covered],
     today: PartialDate,
     most: usize,
-) -> (Vec<Hit>, u64) {
-    let scorer = beatcheck_search::PersonScorer::new(plan);
+) -> Found {
+    let mut notes = std::mem::take(&mut plan.notes);
+    let scorer = beatcheck_search::PersonScorer::new(&plan);
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };
         let m = scorer.score(p, &found.weights)?;
         Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    best(judged, covered, today, most)
+    let (hits, total) = best(judged, covered, today, most);
+    // Near misses are always more: only where the list is full of possible matches was one perhaps left out.
+    if found.more
+        && hits.iter().filter(|h| h.outcome != Outcome::NoTrace).count() >= beatcheck_store::RANKED_MAX.min(most)
+    {
+        notes.push(too_many("give a date of birth, an address or a height"));
+    }
+    Found { hits, total, notes }
 }
 
 /// Between candidates confidence ranks (rule 2); ties in a fixed order. Near misses stand among the first ten only, and
@@ -148,87 +164,8 @@ fn best<'c>(
     (judged.into_iter().take(most).filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total)
 }
 
-fn expired(record: &Record, today: PartialDate) -> bool {
+pub(crate) fn expired(record: &Record, today: PartialDate) -> bool {
     record.expires.is_some_and(|e| e.is_full() && e < today)
-}
-
-fn join(parts: &[&str]) -> String {
-    parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ")
-}
-
-fn vehicle_title(v: &Vehicle) -> String {
-    let year = if v.year == 0 { String::new() } else { v.year.to_string() };
-    let title = join(&[&v.colour, &v.make, &v.model, &year, &v.body_type]);
-    if title.is_empty() { "no description recorded".into() } else { title }
-}
-
-fn vehicle_details(v: &Vehicle) -> Vec<Detail> {
-    let mut out = Vec::new();
-    let mut put = |label: &str, value: &str| {
-        if !value.is_empty() {
-            out.push(Detail { label: label.into(), value: value.into() });
-        }
-    };
-    put("Mark as recorded", &v.vrm_as_written);
-    put("VIN", &v.vin);
-    put("Area", &v.area);
-    for l in &v.links {
-        put(&capital(&l.kind), if l.text.is_empty() { &l.target_key } else { &l.text });
-    }
-    out
-}
-
-fn person_title(p: &Person) -> String {
-    let name = p.names.first().map(|n| join(&[&n.given, &n.surname])).unwrap_or_default();
-    let born = p.dobs.first().map(|d| format!(", born {d}")).unwrap_or_default();
-    format!("{}{born}", if name.is_empty() { "no name recorded" } else { &name })
-}
-
-fn person_details(p: &Person) -> Vec<Detail> {
-    let mut out = Vec::new();
-    let mut put = |label: &str, value: String| {
-        if !value.trim().is_empty() {
-            out.push(Detail { label: label.into(), value });
-        }
-    };
-    let range = |text: &str, since: Option<PartialDate>, until: Option<PartialDate>| {
-        let since = since.map(|d| format!(" since {d}")).unwrap_or_default();
-        let until = until.map(|d| format!(" until {d}")).unwrap_or_default();
-        format!("{text}{since}{until}")
-    };
-    for s in &p.statuses {
-        put(&capital(&s.code), range(&s.text, s.since, s.until));
-    }
-    for n in p.names.iter().skip(1) {
-        put("Also known as", join(&[&n.given, &n.surname]));
-    }
-    for d in p.dobs.iter().skip(1) {
-        put("Also gave date of birth", d.to_string());
-    }
-    put("Height", p.height_band.clone());
-    for a in &p.addresses {
-        put(
-            "Address",
-            join(&[&a.text, &a.postcode, &if a.kind.is_empty() { String::new() } else { format!("({})", a.kind) }]),
-        );
-    }
-    for i in &p.identifiers {
-        put(&capital(&i.kind), i.value.clone());
-    }
-    put("Summary", p.summary.clone());
-    for e in &p.events {
-        put(&capital(&e.kind), join(&[&e.date.map(|d| d.to_string()).unwrap_or_default(), &e.text, &e.outcome]));
-    }
-    for l in &p.links {
-        put(&capital(&l.kind), if l.text.is_empty() { l.target_key.clone() } else { l.text.clone() });
-    }
-    out
-}
-
-fn capital(code: &str) -> String {
-    let text = code.replace('_', " ");
-    let mut chars = text.chars();
-    chars.next().map(|c| c.to_uppercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
 
 /// What an answer is made of.
@@ -260,6 +197,7 @@ pub(crate) fn compose(draft: Draft<'_>) -> Answer {
         warnings_state,
         confirm: confirm(outcome, error.as_ref()).into(),
         banner: banner(&found.hits),
+        notes: found.notes,
         hits: found.hits,
         total: found.total,
         coverage: covered.iter().map(|c| c.shown.clone()).collect(),
@@ -284,20 +222,29 @@ fn confirm(outcome: Outcome, error: Option<&AnswerError>) -> &'static str {
     }
 }
 
-/// A weak candidate that carries danger does not rank first, but is not overlooked either (rule 2).
+/// A weaker candidate that carries danger does not rank first, but is not overlooked either (rule 2): 'one weak candidate
+/// carries FIREARMS'.
 fn banner(hits: &[Hit]) -> String {
-    let mut found: Vec<&str> = hits
+    let danger = |m: &&ShownMarker| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len();
+    let armed: Vec<&Hit> = hits
         .iter()
         .skip(1)
-        .filter(|h| h.grade <= Grade::Fair && h.outcome != Outcome::NoTrace)
-        .flat_map(|h| &h.markers)
-        .filter(|m| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len())
-        .map(|m| m.text.as_str())
+        .filter(|h| h.grade <= Grade::Fair && h.outcome != Outcome::NoTrace && h.markers.iter().any(|m| danger(&m)))
         .collect();
-    found.dedup();
-    match found.first() {
-        None => String::new(),
-        Some(_) => format!("A weaker candidate carries: {}.", found.join("; ")),
+    let mut said: Vec<(usize, String)> = armed
+        .iter()
+        .flat_map(|h| &h.markers)
+        .filter(danger)
+        .map(|m| (urgency(&m.code), m.text.to_uppercase()))
+        .collect();
+    said.sort();
+    said.dedup();
+    let said: Vec<String> = said.into_iter().map(|(_, text)| text).collect();
+    match armed.as_slice() {
+        [] => String::new(),
+        [one] if one.grade == Grade::Weak => format!("One weak candidate carries {}.", said.join(", ")),
+        [_] => format!("One other candidate carries {}.", said.join(", ")),
+        several => format!("{} other candidates carry {}.", several.len(), said.join(", ")),
     }
 }
 
@@ -332,6 +279,9 @@ fn text(a: &Answer) -> String {
             }
             Outcome::Hit | Outcome::Possible => a.hits.iter().take(3).for_each(|h| say_hit(&mut t, h, a.at)),
         }
+    }
+    for n in &a.notes {
+        let _ = writeln!(t, "Note: {}.", n.text);
     }
     if a.hits.len() > 3 && a.outcome != Outcome::NoTrace {
         let _ = writeln!(t, "{} more candidates are listed.", a.hits.len() - 3);

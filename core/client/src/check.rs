@@ -9,8 +9,11 @@ use crate::answer::{self, Draft};
 use crate::cover::{self, Covered};
 use crate::device::{Device, Refusal, View};
 use crate::env::Stopwatch;
+use crate::linked;
 use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
-use beatcheck_model::{Answer, AnswerError, Hit, Outcome, PersonQuery, Query, RecordKind, Timestamp, VehicleQuery};
+use beatcheck_model::{
+    Answer, AnswerError, Hit, LinkedQuery, Outcome, PersonQuery, Query, Reason, RecordKind, Timestamp, VehicleQuery,
+};
 use beatcheck_policy::Permit;
 use beatcheck_store::{StoreError, Told};
 use serde::{Deserialize, Serialize};
@@ -54,7 +57,13 @@ impl CheckRequest {
     /// A check of a registration mark.
     #[must_use]
     pub fn vehicle(vrm: &str, purpose: &str) -> Self {
-        Self::new(Query::Vehicle(VehicleQuery { vrm: Some(vrm.into()), vin: None }), purpose)
+        Self::new(Query::Vehicle(VehicleQuery { vrm: Some(vrm.into()), ..VehicleQuery::default() }), purpose)
+    }
+
+    /// What is linked with a record that an answer has shown.
+    #[must_use]
+    pub fn linked(of: RecordKind, record: &str, purpose: &str) -> Self {
+        Self::new(Query::Linked(LinkedQuery { of, record: record.into() }), purpose)
     }
 
     /// A check of a person.
@@ -142,13 +151,13 @@ impl Device {
 
     fn draft(&self, view: &View, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
         let watch = Stopwatch::start();
-        let kind = match &request.question {
-            Question::Query(q) => q.kind(),
-            Question::Unreadable { .. } => RecordKind::Vehicle,
+        let (kind, searches) = match &request.question {
+            Question::Query(q) => (q.kind(), q.searches()),
+            Question::Unreadable { .. } => (RecordKind::Vehicle, &[RecordKind::Vehicle][..]),
         };
         let permit = self.permit(view, &request.purpose, now);
         let loaded = self.shelf.ids();
-        let mut covered = cover::of(view, permit.as_ref().ok(), &loaded, kind, now);
+        let mut covered = cover::of(view, permit.as_ref().ok(), &loaded, searches, now);
         let mut error = None;
         let mut found = Found::default();
         match (&permit, &request.question) {
@@ -195,19 +204,19 @@ impl Device {
     ) -> Result<Found, SearchError> {
         let today = now.date();
         let most = permit.max_results();
-        let (hits, total) = match query {
+        match query {
             Query::Vehicle(q) => {
                 let plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
-                let candidates = self.shelf.vehicles(permit, &plan)?;
-                answer::vehicle_hits(&plan, &candidates, covered, today, most)
+                let found = self.shelf.vehicles(permit, &plan)?;
+                Ok(answer::vehicle_hits(&plan, &found, covered, today, most))
             }
             Query::Person(q) => {
-                let plan = beatcheck_search::plan_person(q).map_err(SearchError::invalid)?;
+                let plan = beatcheck_search::plan_person(q, today).map_err(SearchError::invalid)?;
                 let found = self.shelf.persons(permit, &plan)?;
-                answer::person_hits(&plan, &found, covered, today, most)
+                Ok(answer::person_hits(plan, &found, covered, today, most))
             }
-        };
-        Ok(Found { hits, total })
+            Query::Linked(q) => linked::search(&self.shelf, permit, covered, q, today, most),
+        }
     }
 }
 
@@ -216,6 +225,8 @@ impl Device {
 pub(crate) struct Found {
     pub hits: Vec<Hit>,
     pub total: u64,
+    /// What is to be said of the question.
+    pub notes: Vec<Reason>,
 }
 
 /// Why a search could not be made.
@@ -225,7 +236,7 @@ pub(crate) enum SearchError {
 }
 
 impl SearchError {
-    fn invalid(e: beatcheck_search::InvalidQuery) -> Self {
+    pub(crate) fn invalid(e: beatcheck_search::InvalidQuery) -> Self {
         Self::Invalid(e.to_string())
     }
 }
@@ -264,7 +275,7 @@ pub(crate) fn shown(hits: &[Hit], ids: &BTreeMap<String, String>) -> Vec<Shown> 
 
 fn entry(answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTreeMap<String, String>) -> EntryKind {
     let asked = match &request.question {
-        Question::Query(q) => Asked::Query(q.clone()),
+        Question::Query(q) => Asked::Query(Box::new(q.clone())),
         Question::Unreadable { text, .. } => {
             let mut end = text.len().min(MAX_UNREADABLE);
             while !text.is_char_boundary(end) {

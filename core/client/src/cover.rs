@@ -8,6 +8,7 @@ use beatcheck_wire::CompartmentId;
 /// One permitted compartment, with what is needed beyond the shown coverage.
 pub(crate) struct Covered {
     pub id: CompartmentId,
+    pub kind: RecordKind,
     pub shown: Coverage,
     pub manifest_version: u64,
     pub warnings: bool,
@@ -28,15 +29,15 @@ fn is_stale(view: &View, meta: &HeldMeta, now: Timestamp) -> bool {
         || view.head.as_ref().is_none_or(|h| h.expires <= now)
 }
 
-/// The coverage of a check of `kind`; `permit` is absent where none was given, then everything is withheld.
+/// The coverage of a check that searches these kinds; `permit` is absent where none was given, then everything is withheld.
 pub(crate) fn of(
     view: &View,
     permit: Option<&Permit>,
     loaded: &[CompartmentId],
-    kind: RecordKind,
+    kinds: &[RecordKind],
     now: Timestamp,
 ) -> Vec<Covered> {
-    let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| c.kind == kind);
+    let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| kinds.contains(&c.kind));
     granted
         .map(|c| {
             let meta = view.held.get(&c.id).filter(|_| loaded.contains(&c.id));
@@ -48,6 +49,7 @@ pub(crate) fn of(
             };
             Covered {
                 id: c.id,
+                kind: c.kind,
                 manifest_version: meta.map_or(0, |m| m.manifest_version),
                 warnings: c.warnings,
                 shown: Coverage {

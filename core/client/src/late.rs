@@ -73,7 +73,7 @@ impl Device {
         // No longer permitted: nothing may be looked at, so nothing can be told.
         let permit = self.permit(view, &question.purpose, now).ok()?;
         let kind = question.query.kind();
-        let covered = cover::of(view, Some(&permit), &self.shelf.ids(), kind, now);
+        let covered = cover::of(view, Some(&permit), &self.shelf.ids(), question.query.searches(), now);
         let Found { mut hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;
         // Near misses come and go; nobody was told that they were the one asked about.
         hits.retain(|h| h.outcome != Outcome::NoTrace);

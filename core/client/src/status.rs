@@ -147,7 +147,7 @@ impl Device {
         let permit = self.permit(view, &purpose, now).ok();
         let mut out = Vec::new();
         for kind in [RecordKind::Vehicle, RecordKind::Person] {
-            for c in cover::of(view, permit.as_ref(), &loaded, kind, now) {
+            for c in cover::of(view, permit.as_ref(), &loaded, &[kind], now) {
                 let digest = self.shelf.get(&c.id).map(|open| open.checkpoint()).transpose()?;
                 out.push(CompartmentStatus {
                     compartment: c.shown.compartment,

@@ -196,6 +196,10 @@ pub struct Answer {
     pub confirm: String,
     /// A line that must stand above everything else, such as a weak candidate that carries firearms; empty if none.
     pub banner: String,
+    /// What is to be said of the question itself: a check letter that does not fit, a driver number that contradicts the
+    /// details given, a list that is cut. Empty if there is nothing.
+    #[serde(default)]
+    pub notes: Vec<Reason>,
     /// What was found, best first.
     pub hits: Vec<Hit>,
     /// How many agreed in all; more than `hits` holds where the list is cut.

@@ -14,6 +14,8 @@ pub enum Query {
     Vehicle(VehicleQuery),
     /// A person check.
     Person(PersonQuery),
+    /// What is linked with a record that was shown.
+    Linked(LinkedQuery),
 }
 
 impl Query {
@@ -23,11 +25,32 @@ impl Query {
         match self {
             Self::Vehicle(_) => RecordKind::Vehicle,
             Self::Person(_) => RecordKind::Person,
+            Self::Linked(q) => q.of,
+        }
+    }
+
+    /// The kinds of record that are searched.
+    #[must_use]
+    pub const fn searches(&self) -> &'static [RecordKind] {
+        match self {
+            Self::Vehicle(_) => &[RecordKind::Vehicle],
+            Self::Person(_) => &[RecordKind::Person],
+            Self::Linked(_) => &[RecordKind::Vehicle, RecordKind::Person],
         }
     }
 }
 
-/// Ask for a vehicle: by mark, or by VIN. At least one must be given.
+/// Ask what is linked with a record: from a person to vehicles and associates, from a vehicle to its keeper and known users,
+/// and back. It is a check like any other: with a purpose, on record, within the permit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedQuery {
+    /// Kind of the record.
+    pub of: RecordKind,
+    /// Its id as an answer shows it, 32 hexadecimal digits.
+    pub record: String,
+}
+
+/// Ask for a vehicle: by mark, or by VIN. At least one must be given; what it looks like narrows the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VehicleQuery {
     /// Registration mark as typed; `?` is one character not seen, `*` any number of them.
@@ -36,9 +59,21 @@ pub struct VehicleQuery {
     /// VIN or chassis number as typed, or its last six characters or more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vin: Option<String>,
+    /// Make or model or both, such as `VW Golf`. This and what follows are filters: they find nothing by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub make: Option<String>,
+    /// Colour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colour: Option<String>,
+    /// Body type, such as `estate`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_type: Option<String>,
+    /// Year of manufacture: `2015`, `2010-2014`, or `~2015` for about that year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<String>,
 }
 
-/// Ask for a person. At least one of a name, a date of birth or an identifier must be given.
+/// Ask for a person. At least one of a name, a date of birth, an identifier or an address must be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PersonQuery {
     /// Surname as given.
@@ -56,9 +91,21 @@ pub struct PersonQuery {
     /// Sex, if it is to count.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "sex_text")]
     pub sex: Option<Sex>,
-    /// Any identifier: PNC ID, CRO number, driver number, ...
+    /// Any identifier: PNC ID, CRO number, driver number, ... A driver number is also a description of its holder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identifier: Option<String>,
+    /// Age in years, instead of a date of birth: `30`, `30-35`, or `~30` for about that age.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age: Option<String>,
+    /// Height, if it is to count: `172`, `170-175` (centimetres), `5'8"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<String>,
+    /// Any part of an address, with or without a postcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// Postcode, or the beginning of one: `B15 2TT`, `B15 2`, `B15`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcode: Option<String>,
 }
 
 /// Reads `m`, `f`, `male`, `female`, `unknown`, `other` in any case; writes the word. An empty text is no sex given.

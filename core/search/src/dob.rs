@@ -28,6 +28,51 @@ pub enum DobQuery {
     About(u16),
     /// A date that the calendar does not have, to be matched digit by digit.
     Digits(PartialDate),
+    /// Born on one of these days or between them: an age in years. Both are full dates.
+    Born(PartialDate, PartialDate),
+}
+
+/// How far an age may be from one asked with `~`, in years either way.
+pub const ABOUT_AGE: u16 = 3;
+/// Greatest age that is read, in years.
+const AGE_MAX: u16 = 130;
+
+/// Reads an age in years: `30`, `30-35`, or `~30` for about that age. It becomes the days between which somebody of that age
+/// `today` was born.
+///
+/// # Errors
+/// [`InvalidQuery`] with code `invalid_age` for any other text.
+///
+/// ```
+/// use beatcheck_search::{DobQuery, parse_age};
+/// use beatcheck_model::PartialDate;
+/// let born = parse_age("30-35", PartialDate::new(2026, 11, 24)).unwrap();
+/// assert_eq!(born, DobQuery::Born(PartialDate::new(1990, 11, 25), PartialDate::new(1996, 11, 24)));
+/// ```
+pub fn parse_age(text: &str, today: PartialDate) -> Result<DobQuery, InvalidQuery> {
+    const BAD: InvalidQuery = InvalidQuery::INVALID_AGE;
+    let text: String = text.trim().nfkc().take(16).collect();
+    let years = |t: &str| t.trim().parse::<u16>().ok().filter(|y| *y <= AGE_MAX && !t.contains('+'));
+    let (youngest, oldest) = match text.strip_prefix('~') {
+        Some(about) => years(about).map(|y| (y.saturating_sub(ABOUT_AGE), y + ABOUT_AGE)).ok_or(BAD)?,
+        None => {
+            let (from, to) = text.split_once(['-', '\u{2013}']).unwrap_or((&text, &text));
+            years(from).zip(years(to)).filter(|(from, to)| from <= to).ok_or(BAD)?
+        }
+    };
+    // The day after the birthday on which they would be a year too old; the 28th stands for days that a month lacks.
+    let day = |years: u16, d: u8| {
+        let date = PartialDate::new(today.year.saturating_sub(years), today.month, d);
+        if date.is_possible() { date } else { PartialDate::new(date.year, date.month, 28) }
+    };
+    let first = day(oldest + 1, today.day);
+    let next = PartialDate::new(first.year, first.month, first.day + 1);
+    let after = match (next.is_possible(), first.month) {
+        (true, _) => next,
+        (false, 12) => PartialDate::new(first.year + 1, 1, 1),
+        (false, m) => PartialDate::new(first.year, m + 1, 1),
+    };
+    Ok(DobQuery::Born(after, day(youngest, today.day)))
 }
 
 /// Reads a date of birth: `1984-03-02`, `02/03/1984` (day first), `1984-03`, `03/1984`, `1984` or `~1984`.
@@ -86,12 +131,16 @@ pub(crate) enum DobFit {
     Swapped,
     OneDigit,
     Transposed,
+    /// The same day, and it is 1 January: the day that stands for one that nobody knows.
+    FirstOfJanuary,
     /// Year and month, all that both have.
     YearMonth,
     /// Year, all that both have.
     Year,
     /// Within the years asked with `~`.
     About,
+    /// Of the age asked.
+    Aged,
     /// The year agrees, and what is known beyond it does not.
     YearOnly,
     YearNear,
@@ -107,9 +156,12 @@ impl DobFit {
             Self::Swapped => 7.5,
             Self::OneDigit => 4.6,
             Self::Transposed => 4.6,
+            // Set by hand between a year and a day: nothing open says how often it stands for an unknown day.
+            Self::FirstOfJanuary => 8.5,
             Self::YearMonth => 9.3,
             Self::Year => 5.8,
             Self::About => 3.5,
+            Self::Aged => 3.0,
             Self::YearOnly => 0.0,
             Self::YearNear => -2.0,
             Self::Differs => -4.6,
@@ -124,9 +176,11 @@ impl DobFit {
             Self::Swapped => "dob_day_month_swapped",
             Self::OneDigit => "dob_one_digit",
             Self::Transposed => "dob_digits_transposed",
+            Self::FirstOfJanuary => "dob_first_of_january",
             Self::YearMonth => "dob_year_month",
             Self::Year | Self::YearOnly => "dob_year",
             Self::About | Self::YearNear => "dob_year_near",
+            Self::Aged => "dob_age",
             Self::Differs => "dob_differs",
         })
     }
@@ -144,6 +198,12 @@ impl DobFit {
 #[must_use]
 pub fn dob_bits(asked: &DobQuery, held: &[PartialDate]) -> f64 {
     best_fit(Some(asked), held).0.bits()
+}
+
+/// Whether a date given and the one that a number holds cannot both be right.
+pub(crate) fn contradicts(asked: &DobQuery, held: PartialDate) -> bool {
+    use DobFit::{About, Aged, Exact, FirstOfJanuary, Unknown, Year, YearMonth};
+    !matches!(fit(asked, held), Exact | FirstOfJanuary | YearMonth | Year | About | Aged | Unknown)
 }
 
 /// The best agreement among a record's dates, and which of them it is. A later date costs nothing but is said.
@@ -164,7 +224,8 @@ fn fit(asked: &DobQuery, held: PartialDate) -> DobFit {
         DobQuery::Exact(d) | DobQuery::Digits(d) => fit_date(d, held),
         DobQuery::YearMonth(y, m) => fit_date(PartialDate::new(y, m, 0), held),
         DobQuery::Year(y) => fit_date(PartialDate::new(y, 0, 0), held),
-        DobQuery::About(_) if held.year == 0 => DobFit::Unknown,
+        DobQuery::About(_) | DobQuery::Born(..) if held.year == 0 => DobFit::Unknown,
+        DobQuery::Born(from, to) => fit_age(from, to, held),
         DobQuery::About(y) => match y.abs_diff(held.year) {
             0..=ABOUT_YEARS => DobFit::About,
             d if d <= 2 * ABOUT_YEARS => DobFit::YearNear,
@@ -173,10 +234,21 @@ fn fit(asked: &DobQuery, held: PartialDate) -> DobFit {
     }
 }
 
+/// A date of which only the year is known is of that age if any day of the year is.
+fn fit_age(from: PartialDate, to: PartialDate, held: PartialDate) -> DobFit {
+    let within = if held.is_full() { from <= held && held <= to } else { (from.year..=to.year).contains(&held.year) };
+    let off = from.year.saturating_sub(held.year).max(held.year.saturating_sub(to.year));
+    match off {
+        _ if within => DobFit::Aged,
+        0..=2 => DobFit::YearNear,
+        _ => DobFit::Differs,
+    }
+}
+
 fn fit_date(a: PartialDate, b: PartialDate) -> DobFit {
     if a.is_full() && b.is_full() {
         if a == b {
-            return DobFit::Exact;
+            return if (a.month, a.day) == (1, 1) { DobFit::FirstOfJanuary } else { DobFit::Exact };
         }
         if a.year == b.year && a.month == b.day && a.day == b.month {
             return DobFit::Swapped;
@@ -257,6 +329,30 @@ mod tests {
         {
             assert_eq!(parse_dob(text).map_err(|e| e.code), Err("invalid_dob"), "{text}");
         }
+    }
+
+    #[test]
+    fn ages() {
+        let today = day(2026, 11, 24);
+        let fit = |age: &str, held| fit(&parse_age(age, today).expect("an age"), held);
+        for (age, held, expected) in [
+            ("30", day(1996, 11, 24), DobFit::Aged),
+            ("30", day(1995, 11, 25), DobFit::Aged),
+            ("30", day(1995, 11, 24), DobFit::YearNear),
+            ("30", day(1996, 11, 25), DobFit::YearNear),
+            ("30", day(1996, 0, 0), DobFit::Aged),
+            ("30-35", day(1992, 1, 1), DobFit::Aged),
+            ("~30", day(1999, 1, 1), DobFit::Aged),
+            ("30", day(1980, 1, 1), DobFit::Differs),
+            ("30", day(0, 1, 1), DobFit::Unknown),
+        ] {
+            assert_eq!(fit(age, held), expected, "{age} {held}");
+        }
+        for text in ["", "old", "35-30", "-", "131", "+30", "30-", "1-2-3"] {
+            assert_eq!(parse_age(text, today).map_err(|e| e.code), Err("invalid_age"), "{text}");
+        }
+        assert_eq!(parse_age("0", day(2024, 2, 29)), Ok(DobQuery::Born(day(2023, 3, 1), day(2024, 2, 29))));
+        assert_eq!(parse_age("0", day(2026, 12, 31)), Ok(DobQuery::Born(day(2026, 1, 1), day(2026, 12, 31))));
     }
 
     #[test]

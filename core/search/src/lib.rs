@@ -15,27 +15,39 @@
 
 mod assign;
 mod dob;
+mod driver;
 mod error;
+mod grade;
+mod height;
+mod identifier;
+mod look;
 mod name;
 mod near;
 mod nickname;
 mod pattern;
 mod person;
+mod place;
 mod reason;
 mod score;
+mod slip;
 mod token;
 mod vehicle;
 mod vrm;
 mod weigh;
 
-pub use dob::{ABOUT_YEARS, DOB_BITS_MOST, DobQuery, dob_bits, parse_dob};
+pub use dob::{ABOUT_AGE, ABOUT_YEARS, DOB_BITS_MOST, DobQuery, dob_bits, parse_age, parse_dob};
+pub use driver::DriverNumber;
 pub use error::InvalidQuery;
+pub use height::{HEIGHT_AGREES, HEIGHT_DIFFERS, HEIGHT_SLACK_CM, HeightBand, heights_agree, parse_height};
+pub use identifier::{AskedIdentifier, Checked, identifier_keys};
+pub use look::{Look, LookFit, LookQuery, parse_look};
 pub use name::{MAX_TOKEN_CHARS, MAX_TOKENS, name_tokens, phonetic_key};
 pub use near::{NEAR_MARKS_MAX, NearMark, Slip, near_marks};
 pub use nickname::same_nickname_class;
 pub use pattern::{PATTERN_KNOWN_MIN, VrmPattern};
 pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, normalise_identifier, plan_person};
-pub use score::{PersonMatch, PersonScorer, score_person};
+pub use place::{PLACE_WORDS_MAX, PlaceQuery, Postcode, parse_place, place_keys, place_words};
+pub use score::{PersonMatch, PersonScorer, SEX_AGREES, SEX_DIFFERS, score_person};
 pub use token::{PreparedToken, TokenLevel, TokenSketch, prepare_token, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{

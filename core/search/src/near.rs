@@ -1,13 +1,13 @@
 //! Marks that are one slip away from the one asked: misread, misheard, mistyped, or with two neighbours exchanged.
 //!
 //! Only slips with a reason are taken: characters that look alike (to eyes and cameras), that sound alike without the
-//! spelling alphabet, that lie side by side on a keyboard, numbers that sound alike, and neighbours exchanged (the tables of
-//! `MATCHING.md`). Where the mark as asked has a UK shape, what has none is left out: digits stand where digits stand.
+//! spelling alphabet, that lie side by side on a keyboard, numbers that sound alike, neighbours exchanged (the tables of
+//! `MATCHING.md`), and one character too many or too few where that makes a UK mark. Where the mark as asked has a UK shape, what has none is left out: digits stand where digits stand.
 
-use crate::vrm::{fold_vrm, uk_format};
+use crate::vrm::{UkFormat, fold_vrm, uk_format};
 
 /// Near marks of one question, at most.
-pub const NEAR_MARKS_MAX: usize = 160;
+pub const NEAR_MARKS_MAX: usize = 200;
 
 /// Why a mark is near.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +20,10 @@ pub enum Slip {
     SoundsAlike,
     /// Two characters lie side by side on a keyboard.
     Mistyped,
+    /// The record has a character more than was asked.
+    Missing,
+    /// The record has a character less than was asked.
+    Extra,
 }
 
 /// A mark one slip from the one asked.
@@ -88,7 +92,45 @@ pub fn near_marks(asked: &str) -> Vec<NearMark> {
         }
     }
     out.sort_by_key(|n| n.slip);
+    out.extend(longer_or_shorter(asked));
     out.truncate(NEAR_MARKS_MAX);
+    out
+}
+
+/// Current UK marks that have a character more or less: of other shapes half of the store would be near.
+fn longer_or_shorter(asked: &str) -> Vec<NearMark> {
+    let mut out: Vec<NearMark> = Vec::new();
+    let mut put = |mark: Vec<u8>, at: usize, slip: Slip| {
+        let Ok(mark) = String::from_utf8(mark) else { return };
+        if uk_format(&mark) == Some(UkFormat::Current) && !out.iter().any(|n| n.mark == mark) {
+            out.push(NearMark { mark, at, slip });
+        }
+    };
+    let bytes = asked.as_bytes();
+    match bytes.len() {
+        6 => {
+            for at in 0..=bytes.len() {
+                for c in (b'A'..=b'Z').chain(b'0'..=b'9') {
+                    let mut mark = bytes.to_vec();
+                    mark.insert(at, c);
+                    // Of a run of one character, the last is the one that was left out.
+                    if mark.get(at + 1) != Some(&c) {
+                        put(mark, at, Slip::Missing);
+                    }
+                }
+            }
+        }
+        8 => {
+            for at in 0..bytes.len() {
+                let mut mark = bytes.to_vec();
+                let c = mark.remove(at);
+                if mark.get(at) != Some(&c) {
+                    put(mark, at, Slip::Extra);
+                }
+            }
+        }
+        _ => {}
+    }
     out
 }
 
@@ -136,9 +178,15 @@ mod tests {
             let near = near_marks(&asked);
             prop_assert!(near.len() <= NEAR_MARKS_MAX);
             for n in &near {
-                let differ = asked.bytes().zip(n.mark.bytes()).filter(|(a, b)| a != b).count();
-                prop_assert!(n.mark.len() == asked.len() && (1..=2).contains(&differ));
-                prop_assert!(asked.as_bytes()[n.at] != n.mark.as_bytes()[n.at]);
+                match n.slip {
+                    Slip::Missing => prop_assert_eq!(n.mark.len(), asked.len() + 1),
+                    Slip::Extra => prop_assert_eq!(n.mark.len() + 1, asked.len()),
+                    _ => {
+                        let differ = asked.bytes().zip(n.mark.bytes()).filter(|(a, b)| a != b).count();
+                        prop_assert!(n.mark.len() == asked.len() && (1..=2).contains(&differ));
+                        prop_assert!(asked.as_bytes()[n.at] != n.mark.as_bytes()[n.at]);
+                    }
+                }
                 prop_assert_ne!(fold_vrm(&n.mark), fold_vrm(&asked));
             }
         }

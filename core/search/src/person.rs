@@ -1,12 +1,17 @@
 //! Persons: the plan of a question, and the keys under which a record is found.
 
-use crate::dob::{DobQuery, parse_dob};
+use crate::dob::{DobQuery, parse_age, parse_dob};
+use crate::driver::DriverNumber;
 use crate::error::InvalidQuery;
+use crate::height::{HeightBand, parse_height};
+use crate::identifier::AskedIdentifier;
 use crate::name::{MAX_TOKENS, name_tokens};
+use crate::place::{PlaceQuery, parse_place};
+use crate::reason::{reason, reason_saying};
 use crate::vehicle::field;
 use crate::vrm::alphanumeric;
 use crate::weigh::NameRole;
-use beatcheck_model::{Person, PersonQuery, Sex};
+use beatcheck_model::{PartialDate, Person, PersonQuery, Reason, Sex};
 
 /// Longest identifier that is searched for, in characters after normalising.
 pub const MAX_IDENTIFIER_LEN: usize = 64;
@@ -25,42 +30,100 @@ pub struct PersonPlan {
     pub dob: Option<DobQuery>,
     /// Sex, where it is to count; never `Unknown`.
     pub sex: Option<Sex>,
-    /// Identifier, by [`normalise_identifier`].
-    pub identifier: Option<String>,
+    /// Identifier.
+    pub identifier: Option<AskedIdentifier>,
+    /// What the identifier says of its holder, if it is a driver number.
+    pub driver: Option<DriverNumber>,
+    /// Height, in centimetres.
+    pub height: Option<HeightBand>,
+    /// Address or part of one.
+    pub place: Option<PlaceQuery>,
+    /// What is to be said of the question itself: a check letter that does not fit, details that a number contradicts.
+    pub notes: Vec<Reason>,
 }
 
-/// Plans a person check. A blank field counts as not given; a sex alone is not enough to search by.
+/// Plans a person check, made on the day `today`. A blank field counts as not given; a sex, an age or a height alone is not
+/// enough to search by. A driver number is also a question: where no name and no date of birth were given, its own are asked.
 ///
 /// # Errors
-/// [`InvalidQuery`] if nothing usable was given, a date of birth was given that [`parse_dob`] does not read, or a field
-/// is longer than `MAX_FIELD_BYTES` (an identifier: [`MAX_IDENTIFIER_LEN`] characters; it is never cut short).
+/// [`InvalidQuery`] if nothing usable was given, a date of birth was given that [`parse_dob`] does not read (or an age, a
+/// height, a postcode), or a field is longer than `MAX_FIELD_BYTES` (an identifier: [`MAX_IDENTIFIER_LEN`] characters; it is never cut short).
 ///
 /// ```
-/// use beatcheck_model::PersonQuery;
+/// use beatcheck_model::{PartialDate, PersonQuery};
 /// use beatcheck_search::plan_person;
-/// let plan = plan_person(&PersonQuery { surname: Some("O'Neill".into()), ..Default::default() }).unwrap();
+/// let today = PartialDate::new(2026, 11, 24);
+/// let plan = plan_person(&PersonQuery { surname: Some("O'Neill".into()), ..Default::default() }, today).unwrap();
 /// assert_eq!(plan.surname, ["oneill"]);
-/// assert_eq!(plan_person(&PersonQuery::default()).unwrap_err().code, "nothing_asked");
+/// assert_eq!(plan_person(&PersonQuery::default(), today).unwrap_err().code, "nothing_asked");
 /// ```
-pub fn plan_person(q: &PersonQuery) -> Result<PersonPlan, InvalidQuery> {
+pub fn plan_person(q: &PersonQuery, today: PartialDate) -> Result<PersonPlan, InvalidQuery> {
     let tokens = |text: &Option<String>| Ok(field(text.as_deref())?.map(asked_tokens).unwrap_or_default());
-    let identifier = match field(q.identifier.as_deref())? {
-        None => None,
-        Some(t) => Some(normalise_identifier(t)).filter(|t| !t.is_empty()),
-    };
-    if identifier.as_ref().is_some_and(|t| t.len() > MAX_IDENTIFIER_LEN) {
+    let typed = field(q.identifier.as_deref())?;
+    let normal = typed.map(normalise_identifier).unwrap_or_default();
+    if normal.len() > MAX_IDENTIFIER_LEN {
         return Err(InvalidQuery::FIELD_TOO_LONG);
     }
-    let plan = PersonPlan {
+    let dob = field(q.dob.as_deref())?.map(parse_dob).transpose()?;
+    let age = field(q.age.as_deref())?.map(|t| parse_age(t, today)).transpose()?;
+    if dob.is_some() && age.is_some() {
+        return Err(InvalidQuery::DOB_AND_AGE);
+    }
+    let aged = age.is_some();
+    let mut plan = PersonPlan {
         surname: tokens(&q.surname)?,
         given: tokens(&q.given)?,
         any: tokens(&q.name)?,
-        dob: field(q.dob.as_deref())?.map(parse_dob).transpose()?,
+        dob: dob.or(age),
         sex: q.sex.filter(|s| *s != Sex::Unknown),
-        identifier,
+        identifier: typed.and_then(AskedIdentifier::read),
+        driver: DriverNumber::read(&normal, today),
+        height: field(q.height.as_deref())?.map(parse_height).transpose()?,
+        place: parse_place(field(q.address.as_deref())?, field(q.postcode.as_deref())?)?,
+        notes: Vec::new(),
     };
-    let named = !(plan.surname.is_empty() && plan.given.is_empty() && plan.any.is_empty());
-    if named || plan.dob.is_some() || plan.identifier.is_some() { Ok(plan) } else { Err(InvalidQuery::NOTHING_ASKED) }
+    let born = plan.dob.is_some() && !aged;
+    if !(plan.is_named() || born || plan.identifier.is_some() || plan.place.is_some()) {
+        return Err(InvalidQuery::NOTHING_ASKED);
+    }
+    if let Some(kind) = plan.identifier.as_ref().and_then(|i| i.misfit) {
+        let text =
+            format!("the check letter of this {} does not fit: one character is wrong, read it again", kind.name());
+        plan.notes.push(reason_saying("check_letter", text));
+    }
+    if let Some(driver) = plan.driver.clone() {
+        plan.read_driver(&driver);
+    }
+    Ok(plan)
+}
+
+impl PersonPlan {
+    /// Whether any part of a name is asked.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        !(self.surname.is_empty() && self.given.is_empty() && self.any.is_empty())
+    }
+
+    /// Asks what the number says where nothing else was asked; says where it contradicts what was.
+    fn read_driver(&mut self, driver: &DriverNumber) {
+        if !self.is_named() && self.dob.is_none() {
+            self.surname.extend(driver.surname_token());
+            self.given.extend(driver.initial.map(String::from));
+            self.dob = Some(DobQuery::Exact(driver.dob));
+            self.sex = self.sex.or(Some(driver.sex));
+            self.notes.push(reason("driver_number"));
+            return;
+        }
+        if !self.surname.is_empty() && !driver.fits_surname(&self.surname) {
+            self.notes.push(reason("driver_number_surname"));
+        }
+        if self.dob.as_ref().is_some_and(|asked| crate::dob::contradicts(asked, driver.dob)) {
+            self.notes.push(reason("driver_number_dob"));
+        }
+        if self.sex.is_some_and(|s| s != driver.sex) {
+            self.notes.push(reason("driver_number_sex"));
+        }
+    }
 }
 
 /// Tokens of a name as asked, in which `*` after a letter marks a beginning (`Smi*`). After a single letter it adds nothing:
@@ -127,8 +190,31 @@ mod tests {
     use super::*;
     use beatcheck_model::{MAX_FIELD_BYTES, Name};
 
+    const TODAY: PartialDate = PartialDate { year: 2026, month: 11, day: 24 };
+
     fn code(q: PersonQuery) -> Option<&'static str> {
-        plan_person(&q).map_err(|e| e.code).err()
+        plan_person(&q, TODAY).map_err(|e| e.code).err()
+    }
+
+    #[test]
+    fn a_driver_number_is_a_question_and_a_witness() {
+        let number = Some("MORGA753116SM9IJ".to_owned());
+        let alone =
+            plan_person(&PersonQuery { identifier: number.clone(), ..Default::default() }, TODAY).expect("a plan");
+        assert_eq!((alone.surname, alone.given), (vec!["morga*".to_owned()], vec!["s".to_owned()]));
+        assert_eq!(alone.dob, Some(DobQuery::Exact(PartialDate::new(1976, 3, 11))));
+        assert_eq!(alone.sex, Some(Sex::Female));
+        let q = PersonQuery {
+            identifier: number,
+            surname: Some("Smith".into()),
+            dob: Some("1976-03-12".into()),
+            sex: Some(Sex::Male),
+            ..Default::default()
+        };
+        let plan = plan_person(&q, TODAY).expect("a plan");
+        let said: Vec<&str> = plan.notes.iter().map(|n| n.code.as_str()).collect();
+        assert_eq!(said, ["driver_number_surname", "driver_number_dob", "driver_number_sex"]);
+        assert_eq!(plan.surname, ["smith"]);
     }
 
     #[test]
@@ -141,7 +227,7 @@ mod tests {
             identifier: Some("--".into()),
             ..Default::default()
         };
-        let plan = plan_person(&q).expect("a plan");
+        let plan = plan_person(&q, TODAY).expect("a plan");
         assert_eq!(plan, PersonPlan { surname: vec!["smith".into()], ..Default::default() });
     }
 
@@ -157,6 +243,11 @@ mod tests {
     #[test]
     fn refusals() {
         assert_eq!(code(PersonQuery { sex: Some(Sex::Male), ..Default::default() }), Some("nothing_asked"));
+        assert_eq!(code(PersonQuery { age: Some("30".into()), ..Default::default() }), Some("nothing_asked"));
+        assert_eq!(code(PersonQuery { height: Some("172".into()), ..Default::default() }), Some("nothing_asked"));
+        assert_eq!(code(PersonQuery { postcode: Some("B15".into()), ..Default::default() }), None);
+        let both = PersonQuery { dob: Some("1984".into()), age: Some("30".into()), ..Default::default() };
+        assert_eq!(code(both), Some("dob_and_age"));
         assert_eq!(code(PersonQuery { name: Some("?!".into()), ..Default::default() }), Some("nothing_asked"));
         let long = "a".repeat(MAX_FIELD_BYTES + 1);
         assert_eq!(code(PersonQuery { name: Some(long.clone()), ..Default::default() }), Some("field_too_long"));

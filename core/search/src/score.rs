@@ -8,7 +8,12 @@
 
 use crate::assign::{Asked, NameFit, PartFit};
 use crate::dob::{DobFit, best_fit};
-use crate::person::{PersonPlan, normalise_identifier};
+use crate::grade::{
+    NameClass, agrees_wholly, by_place, classify, details_agree, grade, identified_grade, lower, most_by_chance,
+};
+use crate::height::{HEIGHT_AGREES, HEIGHT_DIFFERS, heights_agree, parse_height};
+use crate::person::PersonPlan;
+use crate::place::fit_place;
 use crate::reason::{reason, reason_saying};
 use crate::token::TokenLevel;
 use crate::weigh::NameWeights;
@@ -45,63 +50,18 @@ pub fn score_person(plan: &PersonPlan, p: &Person, weights: &NameWeights) -> Opt
     PersonScorer::new(plan).score(p, weights)
 }
 
-/// What agrees of the name, in the classes that grades depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum NameClass {
-    NotAsked,
-    /// Surname and given name as asked.
-    Full,
-    /// Both agree, one of them not to the letter.
-    FullNear,
-    /// A surname alone, as asked.
-    Surname,
-    SurnameNear,
-    /// A given name alone, as asked.
-    Given,
-    GivenNear,
-    /// The surname agrees, the given name does not.
-    GivenDiffers,
-    /// The given name agrees, the surname does not.
-    SurnameDiffers,
-    /// Nothing agrees.
-    None,
-}
-
 /// Bits of an identifier that is this record's, and of one that is not on it.
 const IDENTIFIER: f64 = 30.0;
 const IDENTIFIER_NOT_HELD: f64 = -3.0;
-const SEX_AGREES: f64 = 1.0;
-const SEX_DIFFERS: f64 = -4.0;
+/// Bits of an identifier one slip from the one asked, whose check letter does not fit: some twenty numbers are so near.
+const IDENTIFIER_NEAR: f64 = 22.0;
+/// Bits for a sex that agrees.
+pub const SEX_AGREES: f64 = 1.0;
+/// Bits for one that does not: it is written wrong now and then.
+pub const SEX_DIFFERS: f64 = -4.0;
 const ALIAS: f64 = -1.0;
-/// Odds in bits, over all persons searched, from which a candidate that disagrees in something may be called strong, fair
-/// or weak. Of people who are not there, fewer come so far the higher they are; `docs/matching.md` has the shares.
-const ODDS_STRONG: f64 = 2.0;
-const ODDS_FAIR: f64 = -1.0;
-const ODDS_WEAK: f64 = -3.0;
 /// Bits from which a record that is no match is shown as a near miss.
 const NEAR_MISS: f64 = 1.0;
-
-/// Whether all that was asked and is recorded agrees, to the letter. Such a candidate is possible however many namesakes
-/// there are: the officer asked no more.
-fn agrees_wholly(class: NameClass, dob: DobFit) -> bool {
-    use NameClass::{Full, Given, NotAsked, Surname};
-    matches!(class, Full | Surname | Given | NotAsked)
-        && matches!(
-            dob,
-            DobFit::NotAsked | DobFit::Unknown | DobFit::Exact | DobFit::YearMonth | DobFit::Year | DobFit::About
-        )
-}
-
-/// The best grade for a candidate of whom something disagrees, by the odds in bits that it is the person asked about and
-/// not one of so many strangers; `None` makes it a near miss.
-fn most_by_chance(odds: f64) -> Option<Grade> {
-    match odds {
-        o if o >= ODDS_STRONG => Some(Grade::Strong),
-        o if o >= ODDS_FAIR => Some(Grade::Fair),
-        o if o >= ODDS_WEAK => Some(Grade::Weak),
-        _ => None,
-    }
-}
 
 struct BestName {
     index: Option<usize>,
@@ -125,15 +85,20 @@ impl<'a> PersonScorer<'a> {
     pub fn score(&self, p: &Person, weights: &NameWeights) -> Option<PersonMatch> {
         let (dob, dob_index) = best_fit(self.plan.dob.as_ref(), &p.dobs);
         let best = self.best_name(p, dob, weights);
-        let bears =
-            self.plan.identifier.as_ref().map(|id| p.identifiers.iter().any(|i| normalise_identifier(&i.value) == *id));
+        let bears = self.plan.identifier.as_ref().map(|id| p.identifiers.iter().any(|i| id.is(&i.value)));
+        let slip = self.plan.identifier.as_ref().filter(|_| bears == Some(false));
+        let slip = slip.and_then(|id| p.identifiers.iter().find_map(|i| id.slip(&i.value)));
+        let (place, place_bits, _) = fit_place(self.plan.place.as_ref(), &p.addresses, |key| weights.place_bits(key));
+        let height = self.plan.height.zip(parse_height(&p.height_band).ok()).map(|(a, b)| heights_agree(a, b));
         let sex = match (self.plan.sex, p.sex) {
             (None, _) | (_, Sex::Unknown | Sex::Other) | (Some(Sex::Unknown | Sex::Other), _) => None,
             (Some(asked), held) => Some(asked == held),
         };
         let mut bits = best.fit.map_or(0.0, |f| f.bits)
             + dob.bits()
-            + sex.map_or(0.0, |s| if s { SEX_AGREES } else { SEX_DIFFERS });
+            + sex.map_or(0.0, |s| if s { SEX_AGREES } else { SEX_DIFFERS })
+            + height.map_or(0.0, |h| if h { HEIGHT_AGREES } else { HEIGHT_DIFFERS })
+            + place_bits;
         let mut reasons = Vec::new();
         let (outcome, grade, conflict) = if bears == Some(true) {
             bits += IDENTIFIER;
@@ -147,10 +112,16 @@ impl<'a> PersonScorer<'a> {
                 (Outcome::Possible, Grade::Fair, true)
             }
         } else {
-            if bears == Some(false) {
+            if let Some(slip) = slip {
+                bits += IDENTIFIER_NEAR;
+                reasons.push(reason_saying("identifier_near", format!("an identifier one slip away: {slip}")));
+            } else if bears == Some(false) {
                 bits += IDENTIFIER_NOT_HELD;
             }
-            match best.grade {
+            let nearly = slip.is_some() && details_agree(best.class, dob) && sex != Some(false);
+            match by_place(best.grade, best.class, dob, place) {
+                // The check letter says that the number asked is wrong, and this one is right.
+                _ if nearly => (Outcome::Possible, Grade::Strong, false),
                 Some(grade) => {
                     let odds = bits - (weights.persons().max(1) as f64).log2();
                     let most = if agrees_wholly(best.class, dob) { Some(Grade::Certain) } else { most_by_chance(odds) };
@@ -177,7 +148,9 @@ impl<'a> PersonScorer<'a> {
             }
         }
         reasons.extend(sex.map(|s| reason(if s { "sex_agrees" } else { "sex_differs" })));
-        if bears == Some(false) {
+        reasons.extend(place.code().map(reason));
+        reasons.extend(height.map(|h| reason(if h { "height_agrees" } else { "height_differs" })));
+        if bears == Some(false) && slip.is_none() {
             reasons.push(reason("identifier_not_held"));
         }
         let matched_name = best.index.filter(|_| !matches!(best.class, NameClass::NotAsked | NameClass::None));
@@ -210,113 +183,6 @@ impl<'a> PersonScorer<'a> {
 
 fn is_alias(p: &Person, i: usize) -> bool {
     i > 0 || p.names.get(i).is_some_and(|n| n.kind == "alias")
-}
-
-fn classify(fit: &NameFit) -> NameClass {
-    use PartFit::*;
-    // A surname known only by its first letter is not evidence enough to carry a match, nor is one that is hardly alike.
-    let weak_surname = matches!(fit.surname, Agrees { level: TokenLevel::Initial | TokenLevel::Alike, .. });
-    let given = match fit.given {
-        Agrees { level: TokenLevel::Alike, .. } => Differs,
-        given => given,
-    };
-    match (fit.surname, given) {
-        (Agrees { .. }, Agrees { .. }) if weak_surname => NameClass::SurnameDiffers,
-        (Agrees { .. }, _) if weak_surname => NameClass::None,
-        (Agrees { complete: true, .. }, Agrees { complete: true, .. }) => NameClass::Full,
-        (Agrees { .. }, Agrees { .. }) => NameClass::FullNear,
-        (Agrees { complete: true, .. }, NotAsked | Unknown) => NameClass::Surname,
-        (Agrees { .. }, NotAsked | Unknown) => NameClass::SurnameNear,
-        (Agrees { .. }, Differs) => NameClass::GivenDiffers,
-        (NotAsked | Unknown, Agrees { complete: true, .. }) => NameClass::Given,
-        (NotAsked | Unknown, Agrees { level, .. }) if level > TokenLevel::Initial => NameClass::GivenNear,
-        (Differs, Agrees { level, .. }) if level > TokenLevel::Initial => NameClass::SurnameDiffers,
-        _ => NameClass::None,
-    }
-}
-
-/// The table of grades; `None` is not shown. Bits decide only where the rarity of the name does.
-fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameFit>) -> Option<Grade> {
-    use Grade::*;
-    #[derive(Clone, Copy)]
-    enum D {
-        Exact,
-        Near,
-        /// All that both sides know agrees.
-        Part,
-        Unknown,
-        YearOnly,
-        YearNear,
-        Differs,
-    }
-    let d = match dob {
-        DobFit::Exact => D::Exact,
-        DobFit::Swapped | DobFit::OneDigit | DobFit::Transposed => D::Near,
-        DobFit::YearMonth | DobFit::Year | DobFit::About => D::Part,
-        DobFit::NotAsked | DobFit::Unknown => D::Unknown,
-        DobFit::YearOnly => D::YearOnly,
-        DobFit::YearNear => D::YearNear,
-        DobFit::Differs => D::Differs,
-    };
-    let rare = bits >= 8.0;
-    let surname_close =
-        fit.is_some_and(|f| matches!(f.surname, PartFit::Agrees { level, .. } if level >= TokenLevel::Prefix));
-    let given_close =
-        fit.is_some_and(|f| matches!(f.given, PartFit::Agrees { level, .. } if level >= TokenLevel::Near1));
-    match (class, d) {
-        (NameClass::Full, D::Exact) => Some(Certain),
-        (NameClass::Full, D::Near | D::Part) => Some(Strong),
-        (NameClass::Full, D::Unknown | D::YearOnly) => Some(Fair),
-        (NameClass::Full, D::YearNear) => Some(Weak),
-        // Another date altogether: only where hardly anybody else bears such a name (about 1 in 8,000).
-        (NameClass::Full | NameClass::FullNear, D::Differs) => (bits >= 13.0).then_some(Weak),
-
-        (NameClass::FullNear | NameClass::Surname, D::Exact) => Some(Strong),
-        (NameClass::FullNear | NameClass::Surname, D::Near | D::Part) => Some(Fair),
-        (NameClass::FullNear, D::Unknown) => Some(if rare { Fair } else { Weak }),
-        (NameClass::Surname, D::Unknown) => Some(Fair),
-        (NameClass::FullNear | NameClass::Surname, D::YearOnly) => Some(Weak),
-        (NameClass::FullNear | NameClass::Surname, D::YearNear) => rare.then_some(Weak),
-        (NameClass::Surname, D::Differs) => None,
-
-        (NameClass::SurnameNear | NameClass::Given, D::Exact) => Some(Fair),
-        (NameClass::SurnameNear | NameClass::Given, D::Near | D::Part | D::Unknown) => Some(Weak),
-        (NameClass::GivenNear, D::Exact | D::Near | D::Part) => Some(Weak),
-        (NameClass::GivenNear, D::Unknown) => given_close.then_some(Weak),
-        (NameClass::SurnameNear | NameClass::Given | NameClass::GivenNear, _) => None,
-
-        (NameClass::GivenDiffers, D::Exact) => Some(Fair),
-        (NameClass::GivenDiffers, D::Near) => Some(Weak),
-        (NameClass::GivenDiffers, D::Part) => surname_close.then_some(Weak),
-        // A surname changes with marriage; the date of birth does not.
-        (NameClass::SurnameDiffers, D::Exact) => Some(Weak),
-        (NameClass::SurnameDiffers, D::Near) => given_close.then_some(Weak),
-        (NameClass::GivenDiffers | NameClass::SurnameDiffers | NameClass::None, _) => None,
-
-        (NameClass::NotAsked, D::Exact) => Some(Fair),
-        (NameClass::NotAsked, D::Near | D::Part) => Some(Weak),
-        (NameClass::NotAsked, _) => None,
-    }
-}
-
-/// Whether details given beside an identifier that is the record's agree with it, misspellings and slips allowed.
-fn details_agree(class: NameClass, dob: DobFit) -> bool {
-    !matches!(class, NameClass::GivenDiffers | NameClass::SurnameDiffers | NameClass::None)
-        && !matches!(dob, DobFit::YearOnly | DobFit::YearNear | DobFit::Differs)
-}
-
-fn identified_grade(class: NameClass, dob: DobFit) -> Grade {
-    let near_name = matches!(class, NameClass::FullNear | NameClass::SurnameNear | NameClass::GivenNear);
-    let near_dob = matches!(dob, DobFit::Swapped | DobFit::OneDigit | DobFit::Transposed);
-    if near_name || near_dob { Grade::Strong } else { Grade::Certain }
-}
-
-fn lower(grade: Grade) -> Grade {
-    match grade {
-        Grade::Certain => Grade::Strong,
-        Grade::Strong => Grade::Fair,
-        Grade::Fair | Grade::Weak => Grade::Weak,
-    }
 }
 
 /// The record's subject in a few words: primary name and date of birth.

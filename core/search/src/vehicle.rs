@@ -6,9 +6,11 @@
 //! and the record has both, they must agree: a mark on another car's VIN is how a clone looks.
 
 use crate::error::InvalidQuery;
+use crate::look::{LookQuery, parse_look};
 use crate::near::{NearMark, Slip, near_marks};
 use crate::pattern::VrmPattern;
-use crate::reason::{reason, reason_saying};
+use crate::reason::reason;
+use crate::slip::{folded_reason, near_reason};
 use crate::vrm::{VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm};
 use beatcheck_model::{Grade, MAX_FIELD_BYTES, Outcome, Reason, Vehicle, VehicleQuery, vin};
 
@@ -29,6 +31,8 @@ pub struct VehiclePlan {
     pub pattern: Option<VrmPattern>,
     /// Marks one slip from the one asked, to be looked up only where nothing else is found.
     pub near: Vec<NearMark>,
+    /// What it looks like.
+    pub look: LookQuery,
 }
 
 /// How a vehicle record answers a plan.
@@ -52,7 +56,7 @@ pub struct VehicleMatch {
 ///
 /// ```
 /// use beatcheck_model::VehicleQuery;
-/// let plan = beatcheck_search::plan_vehicle(&VehicleQuery { vrm: Some("bd5i smr".into()), vin: None }).unwrap();
+/// let plan = beatcheck_search::plan_vehicle(&VehicleQuery { vrm: Some("bd5i smr".into()), ..Default::default() }).unwrap();
 /// assert_eq!(plan.vrm.as_deref(), Some("BD5ISMR"));
 /// assert_eq!(plan.vrm_decided.as_deref(), Some("BD51SMR"));
 /// ```
@@ -74,6 +78,7 @@ pub fn plan_vehicle(q: &VehicleQuery) -> Result<VehiclePlan, InvalidQuery> {
         vin_tail: vin.as_deref().and_then(tail_asked).map(str::to_owned),
         vin,
         pattern,
+        look: parse_look(q)?,
     })
 }
 
@@ -113,6 +118,9 @@ enum Agreement {
 /// | agrees | differs, or the reverse | possible, fair |
 ///
 /// A record whose mark is `None` (damaged in the extract) is never found by mark.
+///
+/// What it looks like is said with each. Where the mark was read in part or is one slip away, or only the end of the VIN was
+/// given, a vehicle that looks otherwise is not shown; a hit that does is graded strong at most, never taken away.
 #[must_use]
 pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
     use Agreement::*;
@@ -183,6 +191,14 @@ pub fn score_vehicle(plan: &VehiclePlan, v: &Vehicle) -> Option<VehicleMatch> {
             return None;
         }
     };
+    let look = plan.look.fit(v);
+    if look.differs() && (mark == Near || mark == Part || (mark == Neutral && number == Part)) && number != Exact {
+        return None;
+    }
+    reasons.extend(look.reasons());
+    let grade = if look.differs() { grade.min(Grade::Strong) } else { grade };
+    // Within one kind of agreement, those that look as asked come first.
+    let score = score + 0.01 * look.share();
     Some(VehicleMatch { score, grade, outcome, reasons })
 }
 
@@ -203,46 +219,8 @@ fn near_score(near: &NearMark) -> f64 {
         Slip::Exchanged => 0.26,
         Slip::SoundsAlike => 0.24,
         Slip::Mistyped => 0.22,
+        Slip::Missing | Slip::Extra => 0.2,
     }
-}
-
-/// Names the character, and the slip that would explain it.
-fn near_reason(asked: &str, near: &NearMark) -> Reason {
-    let (held, at) = (&near.mark, near.at);
-    let one = |text: &str, n: usize| text.get(at..at + n).unwrap_or_default().to_owned();
-    let two = asked.get(at + 1..at + 2) != held.get(at + 1..at + 2);
-    let n = if two { 2 } else { 1 };
-    let place = if two { format!("characters {} and {}", at + 1, at + 2) } else { format!("character {}", at + 1) };
-    let why = match near.slip {
-        Slip::LooksAlike => "looks alike",
-        Slip::Exchanged => "two characters exchanged",
-        Slip::SoundsAlike => "sounds alike",
-        Slip::Mistyped => "next to it on a keyboard",
-    };
-    let text = format!(
-        "another mark, one slip away: {place}, {} on the record, {} asked ({why}); read it again, compare make and colour",
-        one(held, n),
-        one(asked, n)
-    );
-    reason_saying("vrm_near", text)
-}
-
-/// Names the first character that differs, and what to do about it.
-fn folded_reason(asked: &str, held: &str) -> Reason {
-    let text = match asked.chars().zip(held.chars()).enumerate().find(|(_, (a, h))| a != h) {
-        Some((i, (a, h))) => format!(
-            "looks alike, character {} differs: {h} ({}) on the record, {a} ({}) asked; compare make and colour",
-            i + 1,
-            class(h),
-            class(a)
-        ),
-        None => "looks alike; compare make and colour".to_owned(),
-    };
-    Reason { code: "vrm_folded".to_owned(), text }
-}
-
-fn class(c: char) -> &'static str {
-    if c.is_ascii_digit() { "digit" } else { "letter" }
 }
 
 #[cfg(test)]
@@ -250,7 +228,8 @@ mod tests {
     use super::*;
 
     fn plan(vrm: &str, vin: &str) -> VehiclePlan {
-        plan_vehicle(&VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()) }).expect("a plan")
+        plan_vehicle(&VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()), ..Default::default() })
+            .expect("a plan")
     }
 
     fn car(vrm: Option<&str>, vin: &str) -> Vehicle {
@@ -322,6 +301,48 @@ mod tests {
     }
 
     #[test]
+    fn one_character_too_many_or_too_few() {
+        for (asked, held, said) in [
+            ("BX63 KY", "BX63KYT", "character 7 of the record, T, was not asked"),
+            ("BX633 KYT", "BX63KYT", "character 5 asked, 3, is not on the record"),
+            ("X63 KYT", "BX63KYT", "character 1 of the record, B, was not asked"),
+        ] {
+            let m = score_vehicle(&plan(asked, ""), &car(Some(held), "")).expect("near");
+            assert_eq!((m.outcome, m.grade), (Outcome::Possible, Grade::Weak));
+            assert!(m.reasons[0].text.contains(said), "{asked}: {:?}", m.reasons);
+        }
+    }
+
+    #[test]
+    fn what_it_looks_like_filters_parts_and_is_said_of_hits() {
+        let looks = |vrm: &str| {
+            let q = VehicleQuery {
+                vrm: Some(vrm.into()),
+                make: Some("vw golf".into()),
+                colour: Some("silver".into()),
+                ..Default::default()
+            };
+            plan_vehicle(&q).expect("a plan")
+        };
+        let golf = |make: &str, colour: &str| {
+            let (make, colour) = (make.to_owned(), colour.to_owned());
+            Vehicle { vrm: Some("BX63KYT".into()), make, model: "Golf".into(), colour, ..Vehicle::default() }
+        };
+        let part = expect(Outcome::Possible, Grade::Weak, &["vrm_part", "make_agrees", "colour_near"]);
+        assert_eq!(told(score_vehicle(&looks("BX*KYT"), &golf("Volkswagen", "Grey"))), part);
+        assert_eq!(told(score_vehicle(&looks("BX*KYT"), &golf("Volkswagen", "Red"))), None);
+        let unsaid = Vehicle { model: String::new(), ..golf("", "") };
+        assert_eq!(
+            told(score_vehicle(&looks("BX*KYT"), &unsaid)),
+            expect(Outcome::Possible, Grade::Weak, &["vrm_part"])
+        );
+        let hit = expect(Outcome::Hit, Grade::Strong, &["vrm_exact", "make_agrees", "colour_differs"]);
+        assert_eq!(told(score_vehicle(&looks("BX63KYT"), &golf("Volkswagen", "Red"))), hit);
+        let q = VehicleQuery { colour: Some("red".into()), ..Default::default() };
+        assert_eq!(plan_vehicle(&q).map_err(|e| e.code), Err("nothing_asked"));
+    }
+
+    #[test]
     fn numbers() {
         let exact = expect(Outcome::Hit, Grade::Certain, &["vin_exact"]);
         assert_eq!(told(score_vehicle(&plan("", GOOD), &car(None, &GOOD.to_lowercase()))), exact);
@@ -341,7 +362,8 @@ mod tests {
     #[test]
     fn questions_that_cannot_be_searched() {
         let code = |vrm: &str, vin: &str| {
-            plan_vehicle(&VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()) }).map_err(|e| e.code).err()
+            let q = VehicleQuery { vrm: Some(vrm.into()), vin: Some(vin.into()), ..Default::default() };
+            plan_vehicle(&q).map_err(|e| e.code).err()
         };
         assert_eq!(code(" ", ""), Some("nothing_asked"));
         assert_eq!(code("??", ""), Some("invalid_vrm"));

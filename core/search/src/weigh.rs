@@ -8,7 +8,7 @@
 //! a case, and settled by what the tuning half then found. No EM was run.
 
 use crate::token::{PreparedToken, TokenLevel};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Part of a name that a recorded token stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,7 +78,9 @@ const MOST: f64 = 17.0;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NameWeights {
     persons: u64,
-    tokens: HashMap<String, (Table, bool)>,
+    tokens: BTreeMap<String, (Table, bool)>,
+    /// Bits of each word or postcode asked of an address.
+    places: BTreeMap<String, f64>,
 }
 
 impl NameWeights {
@@ -102,7 +104,22 @@ impl NameWeights {
             let known = token.is_prefix() || exact > 0;
             (token.key(), (table(persons, &counts, known), known))
         });
-        Self { persons, tokens: tokens.collect() }
+        Self { persons, tokens: tokens.collect(), places: BTreeMap::new() }
+    }
+
+    /// Weighs also what was asked of an address: each key with the number of persons who have it in one of theirs.
+    #[must_use]
+    pub fn with_places(mut self, counted: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let persons = self.persons.max(1) as f64;
+        self.places =
+            counted.into_iter().map(|(key, n)| (key, (persons / n.max(1) as f64).log2().clamp(0.0, MOST))).collect();
+        self
+    }
+
+    /// Bits for a word or postcode that is in an address as asked.
+    #[must_use]
+    pub fn place_bits(&self, key: &str) -> f64 {
+        self.places.get(key).copied().unwrap_or(1.0)
     }
 
     /// Persons that were searched.

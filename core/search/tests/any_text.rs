@@ -1,6 +1,8 @@
 //! Nothing that can be typed, up to the longest field, makes this crate fail; and normalising is idempotent.
 
-use beatcheck_model::{MAX_FIELD_BYTES, Name, Person, PersonQuery, Vehicle, VehicleQuery};
+use beatcheck_model::{
+    Address, Identifier, MAX_FIELD_BYTES, Name, PartialDate, Person, PersonQuery, Vehicle, VehicleQuery,
+};
 use beatcheck_search::*;
 use proptest::prelude::*;
 
@@ -84,13 +86,26 @@ proptest! {
 
     #[test]
     fn scoring_any_person(s in text(), g in text(), n in text(), d in text(), i in text(), hs in text(), hg in text()) {
-        let held = Person { names: vec![Name { given: hg, surname: hs, kind: String::new() }], ..Person::default() };
+        let held = Person {
+            addresses: vec![Address { text: n.clone(), postcode: i.clone(), kind: String::new() }],
+            identifiers: vec![Identifier { kind: String::new(), value: hg.clone() }],
+            height_band: d.clone(),
+            names: vec![Name { given: hg, surname: hs.clone(), kind: String::new() }],
+            ..Person::default()
+        };
         let _ = index_names(&held);
-        let mut q = PersonQuery { surname: Some(s), given: Some(g), name: Some(n), dob: None, sex: None, identifier: Some(i) };
+        let mut q = PersonQuery {
+            address: Some(hs),
+            surname: Some(s),
+            given: Some(g),
+            name: Some(n),
+            identifier: Some(i),
+            ..PersonQuery::default()
+        };
         for dob in [None, Some(d)] {
             q.dob = dob;
             for persons in [0, 1, 1_000_000, u64::MAX] {
-                if let Ok(plan) = plan_person(&q)
+                if let Ok(plan) = plan_person(&q, PartialDate::new(2026, 11, 24))
                     && let Some(m) = score_person(&plan, &held, &NameWeights::new(persons, []))
                 {
                     prop_assert!((0.0..=1.0).contains(&m.score) && !m.reasons.is_empty());
@@ -100,9 +115,21 @@ proptest! {
     }
 
     #[test]
-    fn scoring_any_vehicle(m in text(), n in text(), held in text(), vin in text()) {
-        let v = Vehicle { vrm: normalise_vrm(&held), vin, ..Vehicle::default() };
-        if let Ok(plan) = plan_vehicle(&VehicleQuery { vrm: Some(m), vin: Some(n) })
+    fn any_text_as_the_other_fields(t in text(), s in text()) {
+        let today = PartialDate::new(2024, 2, 29);
+        let _ = (parse_age(&t, today), parse_height(&t), DriverNumber::read(&normalise_identifier(&t), today));
+        prop_assert!(identifier_keys(&t).len() <= 3);
+        let place = parse_place(Some(&t), Some(&s));
+        prop_assert!(place.is_err() || place.is_ok_and(|p| p.is_none_or(|p| p.keys().len() <= PLACE_WORDS_MAX + 1)));
+        let q = VehicleQuery { make: Some(t.clone()), body_type: Some(t.clone()), year: Some(t), ..VehicleQuery::default() };
+        prop_assert!(parse_look(&q).is_ok_and(|l| l.year(2015) != LookFit::Near || l.years.is_some()) || parse_look(&q).is_err());
+    }
+
+    #[test]
+    fn scoring_any_vehicle(m in text(), n in text(), held in text(), vin in text(), look in text()) {
+        let v = Vehicle { vrm: normalise_vrm(&held), vin, make: held, colour: look.clone(), ..Vehicle::default() };
+        let (make, colour) = (Some(look.clone()), Some(look));
+        if let Ok(plan) = plan_vehicle(&VehicleQuery { vrm: Some(m), vin: Some(n), make, colour, ..VehicleQuery::default() })
             && let Some(found) = score_vehicle(&plan, &v)
         {
             prop_assert!(!found.reasons.is_empty());

@@ -1,9 +1,11 @@
 //! Rule 3 of `PRODUCT.md` for persons, case by case, through the public surface.
 
-use beatcheck_model::{Grade, Identifier, Name, Outcome, PartialDate, Person, PersonQuery, Sex};
+use beatcheck_model::{Address, Grade, Identifier, Name, Outcome, PartialDate, Person, PersonQuery, Sex};
 use beatcheck_search::{
     LevelCounts, NameRole, NameWeights, PersonMatch, TokenLevel, plan_person, prepare_token, score_person,
 };
+
+const TODAY: PartialDate = PartialDate { year: 2026, month: 11, day: 24 };
 
 fn name(given: &str, surname: &str) -> Name {
     Name { given: given.into(), surname: surname.into(), kind: "primary".into() }
@@ -18,7 +20,7 @@ fn person(given: &str, surname: &str, dob: &str) -> Person {
     }
 }
 
-/// `surname|given|dob|identifier|sex|name`, trailing ones left out.
+/// `surname|given|dob|identifier|sex|name|address|height|age`, trailing ones left out.
 fn ask(fields: &str, p: &Person) -> Option<PersonMatch> {
     let mut f = fields.split('|').map(|t| Some(t.to_owned()).filter(|t| !t.is_empty()));
     let mut next = || f.next().flatten();
@@ -29,8 +31,12 @@ fn ask(fields: &str, p: &Person) -> Option<PersonMatch> {
         identifier: next(),
         sex: next().and_then(|s| beatcheck_model::sex_text::parse(&s)),
         name: next(),
+        address: next(),
+        height: next(),
+        age: next(),
+        postcode: None,
     };
-    let plan = plan_person(&q).expect("a plan");
+    let plan = plan_person(&q, TODAY).expect("a plan");
     score_person(&plan, p, &weights(&plan))
 }
 
@@ -224,4 +230,93 @@ fn identifiers() {
     assert_eq!(ask("|||19990000123X", &p), None);
     let m = ask("Smith|John|1984-03-02|19990000123X", &p).expect("by its details");
     assert!(m.outcome == Outcome::Possible && m.grade == Grade::Strong && codes(&m).contains(&"identifier_not_held"));
+}
+
+#[test]
+fn an_address_raises_what_agrees_and_is_no_match_by_itself() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.addresses =
+        vec![Address { text: "40 Church Road, Birmingham".into(), postcode: "B15 2TT".into(), kind: "home".into() }];
+    shown("Smith|John|||||40 church rd", &p, Grade::Strong, &["surname_exact", "given_exact", "address_agrees"]);
+    shown("Smith|John|||||Elsewhere 7", &p, Grade::Fair, &["surname_exact", "given_exact", "address_differs"]);
+    let alone = shown("||||||church road B15 2TT", &p, Grade::Weak, &["address_agrees"]);
+    assert_eq!(alone.outcome, Outcome::Possible);
+    assert!(ask("||||||41 Elsewhere", &p).is_none());
+    // The date of birth tells a father from a son at one address.
+    let son = ask("Smith|John|2009-07-19||||40 church road", &p).expect("a near miss");
+    assert_ne!(son.outcome, Outcome::Possible);
+}
+
+#[test]
+fn height_and_age_count_a_little() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.height_band = "180-185".into();
+    let plain = ask("Smith|John", &p).expect("shown");
+    let tall = shown("Smith|John||||||178", &p, Grade::Fair, &["surname_exact", "given_exact", "height_agrees"]);
+    let short = shown("Smith|John||||||160-165", &p, Grade::Fair, &["surname_exact", "given_exact", "height_differs"]);
+    assert!(tall.score > plain.score && plain.score > short.score);
+    shown("Smith|John|||||||40-45", &p, Grade::Fair, &["surname_exact", "given_exact", "dob_age"]);
+    near_miss("Smith|John|||||||20-25", &p);
+}
+
+/// Rule 3: twins share surname, date of birth and address. Each is possible for the other, graded by what disagrees.
+#[test]
+fn a_twin_is_not_the_other() {
+    let (paul, mark) = (person("Paul", "Varney", "1984-03-02"), person("Mark", "Varney", "1984-03-02"));
+    let asked = "Varney|Paul|1984-03-02";
+    let own = shown(asked, &paul, Grade::Certain, &["surname_exact", "given_exact", "dob_exact"]);
+    let twin = ask(asked, &mark).expect("shown");
+    assert!(own.score > twin.score && twin.grade <= Grade::Fair, "{twin:?}");
+    assert_eq!(codes(&twin), ["surname_exact", "given_differs", "dob_exact"]);
+}
+
+/// Rule 3: two persons of one name and birthday are both possible, neither a hit; only an identifier tells them apart.
+#[test]
+fn a_shared_name_and_birthday_is_never_a_hit() {
+    let mut one = person("John", "Smith", "1984-03-02");
+    let mut other = one.clone();
+    one.identifiers = vec![Identifier { kind: "pnc_id".into(), value: "2004/0000001L".into() }];
+    other.identifiers = vec![Identifier { kind: "pnc_id".into(), value: "2021/0007920C".into() }];
+    for p in [&one, &other] {
+        assert_eq!(ask("Smith|John|1984-03-02", p).expect("shown").outcome, Outcome::Possible);
+    }
+    let asked = "Smith|John|1984-03-02|04/1L";
+    assert_eq!(ask(asked, &one).expect("shown").outcome, Outcome::Hit);
+    let namesake = ask(asked, &other).expect("shown");
+    assert_eq!(namesake.outcome, Outcome::Possible);
+    assert!(codes(&namesake).contains(&"identifier_not_held"));
+}
+
+/// Rule 3: who gives another's number and their own name: it belongs to somebody else, and is said to.
+#[test]
+fn a_borrowed_identity_says_whose_it_is() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.identifiers = vec![Identifier { kind: "driver_number".into(), value: "SMITH803024J99AB".into() }];
+    let m = ask("Kowalska|Anna|1991-07-11|SMITH803024J99AB|f", &p).expect("shown");
+    assert_eq!((m.outcome, m.identifier_conflict), (Outcome::Possible, true));
+    assert!(m.reasons.iter().any(|r| r.text == "belongs to John Smith, born 1984-03-02; details disagree"), "{m:?}");
+}
+
+/// Dates of 1 January stand for an unknown day in many records: there, the day is no more than a year.
+#[test]
+fn a_first_of_january_says_no_more_than_its_year() {
+    let p = person("Ahmed", "Karimi", "1990-01-01");
+    let m =
+        shown("Karimi|Ahmed|1990-01-01", &p, Grade::Strong, &["surname_exact", "given_exact", "dob_first_of_january"]);
+    let exact = ask("Karimi|Ahmed|1990-02-01", &person("Ahmed", "Karimi", "1990-02-01")).expect("shown");
+    assert!(m.score < exact.score && exact.grade == Grade::Certain);
+    // And a real date is not contradicted by it.
+    shown("Karimi|Ahmed|1990-06-17", &p, Grade::Fair, &["surname_exact", "given_exact", "dob_year"]);
+}
+
+#[test]
+fn a_mistyped_number_names_the_character() {
+    let mut p = person("John", "Smith", "1984-03-02");
+    p.identifiers = vec![Identifier { kind: "pnc_id".into(), value: "2004/0000001L".into() }];
+    let m = ask("Smith|John||2004/0000002L", &p).expect("shown");
+    assert_eq!((m.outcome, m.grade), (Outcome::Possible, Grade::Strong));
+    let said = m.reasons.iter().find(|r| r.code == "identifier_near").expect("said");
+    assert_eq!(said.text, "an identifier one slip away: digit 7 of its number: 1 on the record, 2 asked");
+    // Alone it is possible too: the check letter proves that what was asked is nobody's.
+    assert_eq!(ask("|||2004/0000002L", &p).expect("shown").outcome, Outcome::Possible);
 }

@@ -94,7 +94,7 @@ fn main() {
         VehiclePlan { vrm_folded: Some(fold_vrm(&vrm)), vrm: Some(vrm), ..VehiclePlan::default() }
     };
     let look = |i: u32| {
-        assert!(!shelf.vehicles(&permit(99), &ask(i.wrapping_mul(7919) % n)).unwrap().is_empty());
+        assert!(!shelf.vehicles(&permit(99), &ask(i.wrapping_mul(7919) % n)).unwrap().candidates.is_empty());
     };
     spread("vehicle, one file", 20_000, look);
     for c in 2..=16 {

@@ -33,7 +33,7 @@ pub use files::{shred_file, write_atomic};
 pub use journal::{Journal, JournalStats, LateHitRow, Made, RESERVE_BYTES, Told};
 pub use persons::{PersonCandidates, RANKED_MAX};
 pub use records::{APPLY_MAX, Applied, Checkpoint, Compartment, TOUCHED_MAX};
-pub use shelf::{CANDIDATES_MAX, Candidate, Shelf};
+pub use shelf::{CANDIDATES_MAX, Candidate, Shelf, VehicleCandidates};
 pub use staging::Staging;
 pub use state::State;
 

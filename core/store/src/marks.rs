@@ -38,8 +38,8 @@ impl Marks {
         Ok(out)
     }
 
-    /// Rids of the marks of this shape, in the marks' order, at most `most`.
-    pub(crate) fn matching(&self, pattern: &VrmPattern, most: usize) -> Vec<i64> {
+    /// Rids of the marks of this shape that `wanted` lets pass, in the marks' order, at most `most`.
+    pub(crate) fn matching(&self, pattern: &VrmPattern, wanted: &dyn Fn(u32) -> bool, most: usize) -> Vec<i64> {
         let mut out = Vec::new();
         // Sorted by text: what begins so lies together.
         let prefix = pattern.prefix().as_bytes();
@@ -49,14 +49,14 @@ impl Marks {
         for i in from..to {
             let mark = &self.packed[i];
             let len = mark.iter().position(|b| *b == 0).unwrap_or(PACKED);
-            if std::str::from_utf8(&mark[..len]).is_ok_and(|m| pattern.matches(m)) {
+            if std::str::from_utf8(&mark[..len]).is_ok_and(|m| pattern.matches(m)) && wanted(self.rids[i]) {
                 if out.len() == most {
                     return out;
                 }
                 out.push(self.rids[i].into());
             }
         }
-        for (_, rid) in self.long.iter().filter(|(m, _)| pattern.matches(m)) {
+        for (_, rid) in self.long.iter().filter(|(m, rid)| pattern.matches(m) && wanted(*rid)) {
             if out.len() == most {
                 return out;
             }

@@ -7,7 +7,7 @@ use crate::StoreError;
 use crate::persons::{self, PersonCandidates};
 use crate::pool::Read;
 use crate::records::{self, Compartment};
-use beatcheck_model::{Record, RecordId, RecordKind};
+use beatcheck_model::{Body, Record, RecordId, RecordKind};
 use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
 use beatcheck_wire::CompartmentId;
@@ -27,6 +27,15 @@ pub struct Candidate {
     pub compartment: CompartmentId,
     /// The record.
     pub record: Record,
+}
+
+/// Vehicles that may answer a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VehicleCandidates {
+    /// At most [`CANDIDATES_MAX`]. Not scored, and expired ones included.
+    pub candidates: Vec<Candidate>,
+    /// Whether there were more than are here: part of a mark that too many bear.
+    pub more: bool,
 }
 
 type Held = BTreeMap<CompartmentId, Arc<Compartment>>;
@@ -82,13 +91,22 @@ impl Shelf {
     ///
     /// # Errors
     /// [`StoreError`] if any permitted compartment cannot be read: part of an answer would pass for the whole.
-    pub fn vehicles(&self, permit: &Permit, plan: &VehiclePlan) -> Result<Vec<Candidate>, StoreError> {
+    pub fn vehicles(&self, permit: &Permit, plan: &VehiclePlan) -> Result<VehicleCandidates, StoreError> {
         let permitted = self.permitted(permit, RecordKind::Vehicle);
         let mut found: Vec<(usize, Candidate)> = Vec::new();
+        let mut more = false;
         for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
             if let Some(pattern) = &plan.pattern {
-                for rid in compartment.marks(&mut read)?.matching(pattern, CANDIDATES_MAX) {
+                let marks = compartment.marks(&mut read)?;
+                let rids = if plan.look.is_empty() {
+                    marks.matching(pattern, &|_| true, CANDIDATES_MAX + 1)
+                } else {
+                    let looks = compartment.looks(&mut read)?;
+                    marks.matching(pattern, &looks.filter(&plan.look), CANDIDATES_MAX + 1)
+                };
+                more |= rids.len() > CANDIDATES_MAX;
+                for rid in rids.into_iter().take(CANDIDATES_MAX) {
                     let record = records::by_rid(read.conn()?, rid)?.ok_or(StoreError::Corrupt)?;
                     found.push((0, Candidate { compartment: *id, record }));
                 }
@@ -106,8 +124,24 @@ impl Shelf {
             }
         }
         found.sort_by_key(|(rank, _)| *rank);
+        more |= found.len() > CANDIDATES_MAX;
         found.truncate(CANDIDATES_MAX);
-        Ok(found.into_iter().map(|(_, c)| c).collect())
+        Ok(VehicleCandidates { candidates: found.into_iter().map(|(_, c)| c).collect(), more })
+    }
+
+    /// The records of permitted compartments that say to be linked with the one of this key, at most 50 of each.
+    ///
+    /// # Errors
+    /// As [`Shelf::vehicles`].
+    pub fn linking(&self, permit: &Permit, key: &str) -> Result<Vec<Candidate>, StoreError> {
+        let mut out = Vec::new();
+        for kind in [RecordKind::Vehicle, RecordKind::Person] {
+            for (id, compartment) in self.permitted(permit, kind) {
+                let records = records::linking(compartment.read()?.conn()?, key)?;
+                out.extend(records.into_iter().map(|record| Candidate { compartment: id, record }));
+            }
+        }
+        Ok(out)
     }
 
     /// Persons worth scoring against the plan, in permitted compartments, the likeliest first and at most
@@ -196,7 +230,11 @@ fn near_in(read: &Read<'_>, plan: &VehiclePlan) -> Result<Vec<(usize, Record)>, 
             if out.len() == NEAR_MAX {
                 return Ok(out);
             }
-            out.push((rank, records::by_rid(conn, row.get(0)?)?.ok_or(StoreError::Corrupt)?));
+            let record = records::by_rid(conn, row.get(0)?)?.ok_or(StoreError::Corrupt)?;
+            let differs = matches!(&record.body, Body::Vehicle(v) if plan.look.fit(v).differs());
+            if !differs {
+                out.push((rank, record));
+            }
         }
     }
     Ok(out)

@@ -40,7 +40,7 @@ fn readers_go_on_while_a_writer_holds_its_transaction() {
     ))
     .unwrap();
     for _ in 0..50 {
-        assert_eq!(shelf.vehicles(&permit(2), &asks("AB10CDE")).unwrap().len(), 1);
+        assert_eq!(shelf.vehicles(&permit(2), &asks("AB10CDE")).unwrap().candidates.len(), 1);
         assert_eq!(held.checkpoint().unwrap().rows, 1);
     }
     raw.execute_batch("ROLLBACK").unwrap();
@@ -62,7 +62,7 @@ fn a_reader_sees_all_of_a_delta_or_nothing() {
                     let now = held.checkpoint().unwrap().watermark;
                     // The row is there under the mark of this state or of a later one, never under none.
                     let seen = |n: u64| {
-                        let found = shelf.vehicles(&permit(2), &asks(&format!("G{n}N7"))).unwrap();
+                        let found = shelf.vehicles(&permit(2), &asks(&format!("G{n}N7"))).unwrap().candidates;
                         found.iter().any(|c| c.record.version == n as u32)
                     };
                     let found = (now..).take(12).any(seen) || held.checkpoint().unwrap().watermark > now;
@@ -78,8 +78,8 @@ fn a_reader_sees_all_of_a_delta_or_nothing() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    assert_eq!(shelf.vehicles(&permit(2), &asks("G11N7")).unwrap().len(), 1);
-    assert!(shelf.vehicles(&permit(2), &asks("G10N7")).unwrap().is_empty());
+    assert_eq!(shelf.vehicles(&permit(2), &asks("G11N7")).unwrap().candidates.len(), 1);
+    assert!(shelf.vehicles(&permit(2), &asks("G10N7")).unwrap().candidates.is_empty());
 }
 
 #[test]
@@ -87,14 +87,14 @@ fn what_another_process_commits_is_found_despite_the_filter() {
     let dir = tempdir().unwrap();
     let before: Vec<Change> = (0..1500).map(|n| upsert(1, vehicle(n, 1, &format!("K{n}"), ""))).collect();
     let (shelf, held) = two(dir.path(), &before);
-    assert!(shelf.vehicles(&permit(2), &asks("NEW1")).unwrap().is_empty());
+    assert!(shelf.vehicles(&permit(2), &asks("NEW1")).unwrap().candidates.is_empty());
     let elsewhere = Compartment::open(&dir.path().join("c"), &key(1), RecordKind::Vehicle).unwrap();
     let mut published = Published::of(&before);
     for (seq, writer) in [(2, &elsewhere), (3, &*held), (4, &elsewhere)] {
         let delta = [upsert(seq, vehicle(2000 + seq as u32, 1, &format!("NEW{seq}"), ""))];
         published.apply(&delta);
         writer.apply(seq - 1, &mut stream(&delta), &published.checkpoint()).unwrap();
-        assert_eq!(shelf.vehicles(&permit(2), &asks(&format!("NEW{seq}"))).unwrap().len(), 1, "{seq}");
+        assert_eq!(shelf.vehicles(&permit(2), &asks(&format!("NEW{seq}"))).unwrap().candidates.len(), 1, "{seq}");
         if seq == 3 {
             shelf.warm().unwrap();
         }
@@ -121,10 +121,10 @@ proptest! {
         published.apply(&delta);
         held.apply(1, &mut stream(&delta), &published.checkpoint()).unwrap();
         for mark in first.iter().chain(&second) {
-            prop_assert!(!shelf.vehicles(&permit(2), &asks(mark)).unwrap().is_empty(), "{}", mark);
+            prop_assert!(!shelf.vehicles(&permit(2), &asks(mark)).unwrap().candidates.is_empty(), "{}", mark);
             // And by a look-alike.
             let alike = mark.replace('0', "O").replace('1', "I");
-            prop_assert!(!shelf.vehicles(&permit(2), &asks(&alike)).unwrap().is_empty(), "{}", alike);
+            prop_assert!(!shelf.vehicles(&permit(2), &asks(&alike)).unwrap().candidates.is_empty(), "{}", alike);
         }
     }
 }

@@ -4,8 +4,11 @@
 
 mod common;
 
-use beatcheck_model::{PartialDate, Record, RecordKind};
-use beatcheck_search::{DobQuery, NameRole, PersonPlan, TokenLevel, VehiclePlan, fold_vrm};
+use beatcheck_model::{Address, Body, Link, PartialDate, Record, RecordKind, Sex};
+use beatcheck_search::{
+    AskedIdentifier, DobQuery, LookQuery, NameRole, PersonPlan, TokenLevel, VehiclePlan, VrmPattern, fold_vrm,
+    parse_place,
+};
 use beatcheck_store::{Checkpoint, Compartment, Shelf, StoreError};
 use beatcheck_wire::batch::Change;
 use common::*;
@@ -27,16 +30,39 @@ fn vehicle_plan(mark: &str) -> VehiclePlan {
         near: beatcheck_search::near_marks(mark),
         pattern: None,
         vin_tail: Some("000001".into()),
+        look: LookQuery::default(),
     }
 }
 
 fn any_vehicle(n: u32, v: u32, pick: usize) -> Record {
-    vehicle(n, v, MARKS[pick % MARKS.len()], VINS[pick / MARKS.len() % VINS.len()])
+    let mut out = vehicle(n, v, MARKS[pick % MARKS.len()], VINS[pick / MARKS.len() % VINS.len()]);
+    if let Body::Vehicle(v) = &mut out.body {
+        (v.make, v.colour, v.year) =
+            (format!("Make{}", pick % 4), ["Red", "Blue", ""][pick % 3].into(), [0, 1985, 1995, 2005, 2015][pick % 5]);
+        v.links = vec![link(pick)];
+    }
+    out
 }
 
 fn any_person(n: u32, v: u32, pick: usize) -> Record {
     let dob = PartialDate::new(1980 + (pick % 3) as u16, (pick % 5) as u8, (pick % 4) as u8);
-    person(n, v, GIVENS[pick % GIVENS.len()], SURNAMES[pick % SURNAMES.len()], dob, &format!("80/{}A", pick % 7))
+    let mut out =
+        person(n, v, GIVENS[pick % GIVENS.len()], SURNAMES[pick % SURNAMES.len()], dob, &format!("80/{}A", pick % 7));
+    if let Body::Person(p) = &mut out.body {
+        p.sex = [Sex::Male, Sex::Female, Sex::Unknown][pick % 3];
+        p.height_band = ["170-175", "190", ""][pick % 3].into();
+        p.addresses = vec![Address {
+            text: format!("{} Church Road", pick % 4),
+            postcode: ["B15 2TT", "B1 1AA", ""][pick % 3].into(),
+            kind: String::new(),
+        }];
+        p.links = vec![link(pick)];
+    }
+    out
+}
+
+fn link(pick: usize) -> Link {
+    Link { kind: "associate".into(), target_key: format!("K{}", pick % 4), text: String::new() }
 }
 
 /// Batches of changes: (record, what to pick, or its deletion).
@@ -80,7 +106,17 @@ fn person_plans() -> Vec<PersonPlan> {
         out.push(PersonPlan { dob: Some(DobQuery::Exact(dob)), ..PersonPlan::default() });
     }
     out.push(PersonPlan { dob: Some(DobQuery::About(1982)), ..PersonPlan::default() });
-    out.push(PersonPlan { identifier: Some("803A".into()), ..PersonPlan::default() });
+    for (address, postcode) in [(Some("church rd"), None), (Some("3 church road"), Some("B15")), (None, Some("B1 1"))] {
+        let place = parse_place(address, postcode).unwrap();
+        out.push(PersonPlan { place, ..PersonPlan::default() });
+    }
+    out.push(PersonPlan {
+        any: vec!["john".into()],
+        sex: Some(Sex::Female),
+        height: Some((188, 192)),
+        ..PersonPlan::default()
+    });
+    out.push(PersonPlan { identifier: AskedIdentifier::read("80/3A"), ..PersonPlan::default() });
     out
 }
 
@@ -89,15 +125,27 @@ fn same_answers(moved: &Shelf, fresh: &Shelf) {
     for mark in MARKS {
         let plan = vehicle_plan(mark);
         assert_eq!(
-            ids(moved.vehicles(&permit(1), &plan).unwrap()),
-            ids(fresh.vehicles(&permit(1), &plan).unwrap()),
+            ids(moved.vehicles(&permit(1), &plan).unwrap().candidates),
+            ids(fresh.vehicles(&permit(1), &plan).unwrap().candidates),
             "{mark}"
         );
     }
     for part in ["AB*", "*CDE", "*0C*", "A?I?C*", "*07"] {
-        let plan = VehiclePlan { pattern: beatcheck_search::VrmPattern::read(part), ..VehiclePlan::default() };
-        let of = |s: &Shelf| ids(s.vehicles(&permit(1), &plan).unwrap());
+        let plan = VehiclePlan { pattern: VrmPattern::read(part), ..VehiclePlan::default() };
+        let of = |s: &Shelf| ids(s.vehicles(&permit(1), &plan).unwrap().candidates);
         assert_eq!(of(moved), of(fresh), "{part}");
+    }
+    for key in ["K0", "K1", "K2", "K3"] {
+        let of = |s: &Shelf| ids(s.linking(&permit(1), key).unwrap());
+        assert_eq!(of(moved), of(fresh), "{key}");
+    }
+    for (make, colour, years) in [("make1", "", None), ("", "red", None), ("make2", "blue", Some((1990, 2010)))] {
+        let words = |t: &str| Some(t.to_owned()).filter(|t| !t.is_empty()).into_iter().collect();
+        let look = LookQuery { make: words(make), colour: words(colour), years, ..LookQuery::default() };
+        let plan = VehiclePlan { pattern: VrmPattern::read("AB*"), look, ..VehiclePlan::default() };
+        let of = |s: &Shelf| ids(s.vehicles(&permit(1), &plan).unwrap().candidates);
+        assert_eq!(of(moved), of(fresh), "{make} {colour}");
+        assert!(of(fresh).iter().all(|r| matches!(&r.body, Body::Vehicle(v) if !plan.look.fit(v).differs())));
     }
     for plan in person_plans() {
         let (a, b) = (moved.persons(&permit(1), &plan).unwrap(), fresh.persons(&permit(1), &plan).unwrap());
@@ -169,7 +217,7 @@ fn a_delta_that_is_not_what_was_promised_leaves_no_trace() {
         assert!(matches!(refused, Err(StoreError::DigestMismatch)), "{refused:?}");
         assert_eq!(held.checkpoint().unwrap(), was);
         assert_eq!(held.scrub().unwrap(), was.digest);
-        assert!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().is_empty());
+        assert!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().candidates.is_empty());
     }
     let gap = held.apply(2, &mut stream(&delta), &right);
     assert!(matches!(gap, Err(StoreError::WrongBase { held: 1, from: 2 })), "{gap:?}");
@@ -177,7 +225,7 @@ fn a_delta_that_is_not_what_was_promised_leaves_no_trace() {
     assert!(matches!(broken, Err(StoreError::Closed)));
     let applied = held.apply(1, &mut stream(&delta), &right).unwrap();
     assert_eq!((applied.inserted, applied.touched), (1, vec![id(2)]));
-    assert_eq!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().len(), 1);
+    assert_eq!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().candidates.len(), 1);
     // The newer manifest that says the same of the rows, and one that does not.
     let later = Checkpoint { manifest_version: 40, ..right.clone() };
     held.touch(&later).unwrap();
@@ -265,15 +313,15 @@ fn only_what_the_permit_names_is_read() {
     }
     shelf.warm().unwrap();
     let plan = vehicle_plan("AB10CDE");
-    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().len(), 3);
-    let two = shelf.vehicles(&permit(2), &plan).unwrap();
+    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().candidates.len(), 3);
+    let two = shelf.vehicles(&permit(2), &plan).unwrap().candidates;
     assert_eq!(two.iter().map(|c| c.compartment).collect::<Vec<_>>(), [compartment(1), compartment(2)]);
     assert!(shelf.record(&permit(2), &compartment(3), &id(3)).unwrap().is_none());
     assert_eq!(shelf.record(&permit(3), &compartment(3), &id(3)).unwrap().unwrap().id, id(3));
     // Taken away: gone for the next check; who holds it finishes with it.
     let taken = shelf.take(&compartment(1)).unwrap();
     assert_eq!(shelf.ids(), [compartment(2), compartment(3)]);
-    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().len(), 2);
+    assert_eq!(shelf.vehicles(&permit(3), &plan).unwrap().candidates.len(), 2);
     assert_eq!(taken.checkpoint().unwrap().rows, 1);
 }
 
@@ -298,7 +346,7 @@ fn a_common_surname_is_bounded_and_the_right_one_leads() {
             dob: Some(DobQuery::Exact(PartialDate::new(1977, 9, 4))),
             ..PersonPlan::default()
         },
-        PersonPlan { identifier: Some("771Q".into()), any: vec!["smith".into()], ..PersonPlan::default() },
+        PersonPlan { identifier: AskedIdentifier::read("77/1Q"), any: vec!["smith".into()], ..PersonPlan::default() },
     ] {
         let found = shelf.persons(&permit(1), &plan).unwrap();
         assert_eq!(found.candidates[0].record.id, sought.id, "{plan:?}");
@@ -313,16 +361,16 @@ fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is
     changes.push(upsert(1, vehicle(9, 1, "Z1", VINS[0])));
     let shelf = shelf(build(&dir.path().join("c"), RecordKind::Vehicle, &changes).unwrap());
     let found = |typed: &str| {
-        let query = beatcheck_model::VehicleQuery { vrm: Some(typed.into()), vin: None };
+        let query = beatcheck_model::VehicleQuery { vrm: Some(typed.into()), ..Default::default() };
         let plan = beatcheck_search::plan_vehicle(&query).unwrap();
-        let marks = shelf.vehicles(&permit(1), &plan).unwrap().into_iter().map(|c| match c.record.body {
-            beatcheck_model::Body::Vehicle(v) => v.vrm.unwrap(),
-            beatcheck_model::Body::Person(_) => unreachable!(),
+        let marks = shelf.vehicles(&permit(1), &plan).unwrap().candidates.into_iter().map(|c| match c.record.body {
+            Body::Vehicle(v) => v.vrm.unwrap(),
+            Body::Person(_) => unreachable!(),
         });
         marks.collect::<Vec<_>>()
     };
     let tail = VehiclePlan { vin_tail: Some("000001".into()), ..VehiclePlan::default() };
-    assert_eq!(shelf.vehicles(&permit(1), &tail).unwrap().len(), 1, "by the end of its VIN");
+    assert_eq!(shelf.vehicles(&permit(1), &tail).unwrap().candidates.len(), 1, "by the end of its VIN");
     assert_eq!(found("BX63 KYT"), ["BX63KYT"]);
     assert_eq!(found("BX65 KYT"), Vec::<String>::new());
     assert_eq!(found("XB63 KYT"), ["BX63KYT"]);

@@ -270,7 +270,7 @@ impl Run<'_> {
         let loaded = self.device.shelf.ids();
         let mut consulted = Vec::new();
         for kind in [beatcheck_model::RecordKind::Vehicle, beatcheck_model::RecordKind::Person] {
-            consulted.extend(crate::check::consulted(&crate::cover::of(&view, None, &loaded, kind, now)));
+            consulted.extend(crate::check::consulted(&crate::cover::of(&view, None, &loaded, &[kind], now)));
         }
         consulted.iter_mut().for_each(|c| c.state = "held".into());
         self.device.account(&view, now, vec![Line { kind: EntryKind::Synced { consulted }, told: None }])?;

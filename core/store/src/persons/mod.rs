@@ -6,6 +6,7 @@
 //! generous, to who has several names. What is not among them is not shown.
 
 pub(crate) mod index;
+mod place;
 mod rank;
 
 use crate::pool::Read;
@@ -14,6 +15,7 @@ use crate::{Candidate, StoreError};
 use beatcheck_search::{LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token};
 use beatcheck_wire::CompartmentId;
 use index::Index;
+use place::Placed;
 use rank::{Asked, Beside, Kind, Ranked, Text};
 use std::sync::Arc;
 
@@ -45,6 +47,7 @@ struct Place<'c, 't> {
     index: Arc<Index>,
     asked: Vec<Asked<'t>>,
     identified: Vec<i64>,
+    placed: Vec<Placed>,
 }
 
 pub(crate) fn candidates(
@@ -66,13 +69,22 @@ pub(crate) fn candidates(
             asked.push(Asked { text: t, near });
         }
         let identified = identified(&read, plan)?;
+        let placed = plan.place.as_ref().map(|p| place::placed(read.conn()?, p)).transpose()?.unwrap_or_default();
         out.persons += index.persons;
-        places.push(Place { compartment: *compartment, read, index, asked, identified });
+        places.push(Place { compartment: *compartment, read, index, asked, identified, placed });
     }
-    out.weights = NameWeights::new(out.persons, tokens.iter().map(|t| &t.token).zip(counts));
+    let counted = place::counted(places.iter().flat_map(|p| &p.placed));
+    out.weights = NameWeights::new(out.persons, tokens.iter().map(|t| &t.token).zip(counts)).with_places(counted);
     let mut ranked: Vec<(Ranked, usize)> = Vec::new();
     for (i, p) in places.iter().enumerate() {
-        let beside = Beside { dob: plan.dob.as_ref(), identified: &p.identified, identifier_bits: IDENT_BITS };
+        let beside = Beside {
+            dob: plan.dob.as_ref(),
+            sex: plan.sex,
+            height: plan.height,
+            placed: &p.placed,
+            identified: &p.identified,
+            identifier_bits: IDENT_BITS,
+        };
         let (best, more) = rank::rank(&p.index, &p.asked, &out.weights, &beside, RANKED_MAX)?;
         ranked.extend(best.into_iter().map(|r| (r, i)));
         out.more |= more;
@@ -109,11 +121,19 @@ fn tokens(plan: &PersonPlan) -> Vec<Text> {
     out
 }
 
-/// Who bears the identifier asked.
+/// Who bears the identifier asked, or one that is a slip away from it.
 fn identified(read: &Read<'_>, plan: &PersonPlan) -> Result<Vec<i64>, StoreError> {
     let Some(identifier) = &plan.identifier else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
     let mut statement =
         read.conn()?.prepare_cached(&format!("SELECT rid FROM ident WHERE key=?1 ORDER BY rid LIMIT {IDENT_MAX}"))?;
-    let found = statement.query_map([identifier], |r| r.get(0))?;
-    Ok(found.collect::<Result<_, _>>()?)
+    for key in identifier.keys.iter().chain(identifier.near.iter().map(|(key, _)| key)) {
+        for rid in statement.query_map([key], |r| r.get::<_, i64>(0))? {
+            let rid = rid?;
+            if !out.contains(&rid) && out.len() < IDENT_MAX {
+                out.push(rid);
+            }
+        }
+    }
+    Ok(out)
 }

@@ -6,12 +6,15 @@
 //! with the number of persons but the postings read, and these are bounded.
 
 use super::index::{Index, Near};
+use super::place::Placed;
 use crate::StoreError;
+use crate::records::births::sex_code;
 use crate::records::keys::{pack, unpack};
 use crate::records::postings::{self, BLOCK_BITS};
+use beatcheck_model::Sex;
 use beatcheck_search::{
-    DOB_BITS_MOST, DobQuery, FURTHER_MOST, LEFT_OVER, NameRole, NameWeights, PreparedToken, SWAPPED, TokenLevel,
-    dob_bits,
+    DOB_BITS_MOST, DobQuery, FURTHER_MOST, HEIGHT_AGREES, HEIGHT_DIFFERS, HeightBand, LEFT_OVER, NameRole, NameWeights,
+    PreparedToken, SEX_AGREES, SEX_DIFFERS, SWAPPED, TokenLevel, dob_bits, heights_agree,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -53,6 +56,10 @@ pub(crate) struct Asked<'t> {
 /// What speaks for a person beside the names.
 pub(crate) struct Beside<'a> {
     pub(crate) dob: Option<&'a DobQuery>,
+    pub(crate) sex: Option<Sex>,
+    pub(crate) height: Option<HeightBand>,
+    /// Who has an address as asked.
+    pub(crate) placed: &'a [Placed],
     /// Who bears the identifier asked, with its weight.
     pub(crate) identified: &'a [i64],
     pub(crate) identifier_bits: f32,
@@ -66,16 +73,18 @@ struct Block<'i> {
     /// By reading, then by token asked.
     lists: [Vec<Lists<'i>>; 2],
     identified: Vec<u16>,
+    /// By key asked of an address: its number, encoded places.
+    placed: Vec<(usize, &'i [u8])>,
     /// Who has given the date asked on some occasion.
     born: Vec<u16>,
 }
 
 /// The best `keep` persons of a compartment, best first, and whether there were more.
-pub(crate) fn rank(
-    index: &Index,
+pub(crate) fn rank<'i>(
+    index: &'i Index,
     asked: &[Asked<'_>],
     weights: &NameWeights,
-    beside: &Beside<'_>,
+    beside: &'i Beside<'i>,
     keep: usize,
 ) -> Result<(Vec<Ranked>, bool), StoreError> {
     let mut blocks: BTreeMap<u16, Block<'_>> = BTreeMap::new();
@@ -108,6 +117,11 @@ pub(crate) fn rank(
         let number = u16::try_from(postings::block_of(*rid)).map_err(|_| StoreError::Corrupt)?;
         blocks.entry(number).or_default().identified.push(postings::place_of(*rid));
     }
+    for (i, placed) in beside.placed.iter().enumerate() {
+        for (number, bytes) in &placed.blocks {
+            blocks.entry(*number).or_default().placed.push((i, bytes));
+        }
+    }
     if let Some(dob) = beside.dob {
         for (rid, dates) in &index.births.more {
             if dates.iter().any(|d| brings_in(dob, asked.is_empty(), *d)) {
@@ -115,7 +129,7 @@ pub(crate) fn rank(
                 blocks.entry(number).or_default().born.push(postings::place_of((*rid).into()));
             }
         }
-        for number in 0..index.births.first.len().div_ceil(1 << BLOCK_BITS) {
+        for number in 0..index.births.len().div_ceil(1 << BLOCK_BITS) {
             blocks.entry(number as u16).or_default();
         }
     }
@@ -132,13 +146,22 @@ pub(crate) fn rank(
         }
         sums.next_list();
         block.identified.iter().for_each(|place| sums.add(0, *place, beside.identifier_bits));
+        for (i, placed) in beside.placed.iter().enumerate() {
+            let weight = weights.place_bits(&placed.key) as f32;
+            for reading in 0..sums.readings {
+                sums.next_list();
+                for (_, bytes) in block.placed.iter().filter(|(of, _)| *of == i) {
+                    postings::each(bytes, |place| sums.add(reading, place, weight))?;
+                }
+            }
+        }
         sums.next_list();
         block.born.iter().for_each(|place| sums.add(0, *place, 0.0));
         if let Some(dob) = beside.dob {
             born(index, *number, asked.is_empty(), dob, &mut sums);
         }
         let rid_of = |place: u16| i64::from(*number) << BLOCK_BITS | i64::from(place);
-        sums.drain(base, |place, bits| best.offer(rid_of(place), bits, |rid| births(index, rid, beside.dob)));
+        sums.drain(base, |place, bits| best.offer(rid_of(place), bits, |rid| beside_bits(index, rid, beside)));
     }
     let mut out: Vec<Ranked> = best.heap.into_iter().map(|r| r.0).collect();
     out.sort_unstable_by(|a, b| b.cmp(a));
@@ -157,19 +180,35 @@ fn brings_in(asked: &DobQuery, nameless: bool, held: u32) -> bool {
 /// Brings in who of a block is born as asked.
 fn born(index: &Index, number: u16, nameless: bool, asked: &DobQuery, sums: &mut Sums) {
     let from = usize::from(number) << BLOCK_BITS;
-    let all = &index.births.first;
-    let held = all.get(from..all.len().min(from + (1 << BLOCK_BITS))).unwrap_or_default();
-    for (place, date) in held.iter().enumerate() {
-        if brings_in(asked, nameless, *date) {
-            sums.add(0, place as u16, 0.0);
+    for rid in from..index.births.len().min(from + (1 << BLOCK_BITS)) {
+        if brings_in(asked, nameless, index.births.date(rid)) {
+            sums.add(0, (rid - from) as u16, 0.0);
         }
     }
+}
+
+/// Most bits that sex and height add.
+const LOOKS_MOST: f32 = (SEX_AGREES + HEIGHT_AGREES) as f32;
+
+/// What a person's dates, sex and height say for those asked.
+fn beside_bits(index: &Index, rid: i64, beside: &Beside<'_>) -> f32 {
+    let sex = match (beside.sex, index.births.sex(rid as usize)) {
+        (None | Some(Sex::Unknown | Sex::Other), _) | (_, 0 | 3) => 0.0,
+        (Some(asked), held) if sex_code(asked) == held => SEX_AGREES,
+        _ => SEX_DIFFERS,
+    };
+    let height = match (beside.height, u16::from(index.births.height(rid as usize))) {
+        (None, _) | (_, 0) => 0.0,
+        (Some(asked), held) if heights_agree(asked, (held, held)) => HEIGHT_AGREES,
+        _ => HEIGHT_DIFFERS,
+    };
+    births(index, rid, beside.dob) + (sex + height) as f32
 }
 
 /// What a person's dates say for the one asked.
 fn births(index: &Index, rid: i64, asked: Option<&DobQuery>) -> f32 {
     let Some(asked) = asked else { return 0.0 };
-    let first = index.births.first.get(rid as usize).copied().unwrap_or(0);
+    let first = index.births.date(rid as usize);
     if first == 0 {
         return 0.0;
     }
@@ -229,7 +268,7 @@ impl Best {
         let full = self.heap.len() >= self.keep;
         let least = self.heap.peek().map_or(i32::MIN, |r| r.0.0);
         self.more |= full;
-        if full && ((names + DOB_BITS_MOST as f32 + 1.0) * STEPS) as i32 <= least {
+        if full && ((names + DOB_BITS_MOST as f32 + LOOKS_MOST + 1.0) * STEPS) as i32 <= least {
             return;
         }
         let ranked = (((names + dob(rid)) * STEPS) as i32, Reverse(rid));

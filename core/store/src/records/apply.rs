@@ -1,7 +1,8 @@
 //! A delta onto a file that is being read: one transaction, by id, proven before it commits.
 
-use super::keys::{Keys, Token, keys_of};
-use super::{Checkpoint, Compartment, births, postings};
+use super::births::{self, Birth};
+use super::keys::{Keys, LookKey, Token, keys_of};
+use super::{Checkpoint, Compartment, looks, postings};
 use crate::filter::{self, Class};
 use crate::persons::index::Index;
 use crate::{StoreError, pool};
@@ -173,8 +174,17 @@ impl Delta<'_> {
             self.conn.prepare_cached(&format!("INSERT INTO {table}(key,rid) VALUES(?1,?2)"))?.execute((key, rid))?;
             self.new_keys.extend(Class::of_table(table).map(|class| filter::hash(class, key)));
         }
-        if old.dobs != new.dobs {
-            births::set(self.conn, rid, &new.dobs)?;
+        if old.birth != new.birth {
+            births::set(self.conn, rid, &new.birth)?;
+        }
+        if old.look != new.look {
+            looks::set(self.conn, rid, &new.look)?;
+        }
+        for key in old.places.iter().filter(|k| !new.places.contains(k)) {
+            self.edit_place(key, rid, false)?;
+        }
+        for key in new.places.iter().filter(|k| !old.places.contains(k)) {
+            self.edit_place(key, rid, true)?;
         }
         for token in old.tokens.iter().filter(|t| !new.tokens.contains(t)) {
             self.forget(token, rid)?;
@@ -208,6 +218,23 @@ impl Delta<'_> {
         Ok(())
     }
 
+    fn edit_place(&self, key: &str, rid: i64, present: bool) -> Result<(), StoreError> {
+        let block = postings::block_of(rid);
+        let old: Option<Vec<u8>> = self
+            .conn
+            .prepare_cached("SELECT rids FROM place WHERE key=?1 AND block=?2")?
+            .query_row((key, block), |r| r.get(0))
+            .optional()?;
+        match postings::edit(old.as_deref().unwrap_or_default(), postings::place_of(rid), present)? {
+            Some(bytes) => self
+                .conn
+                .prepare_cached("INSERT OR REPLACE INTO place(key,block,rids) VALUES(?1,?2,?3)")?
+                .execute((key, block, bytes))?,
+            None => self.conn.prepare_cached("DELETE FROM place WHERE key=?1 AND block=?2")?.execute((key, block))?,
+        };
+        Ok(())
+    }
+
     fn edit_posting(&self, tid: i64, rid: i64, present: bool) -> Result<(), StoreError> {
         let block = postings::block_of(rid);
         let old: Option<Vec<u8>> = self
@@ -230,7 +257,9 @@ impl Delta<'_> {
 #[derive(Default)]
 struct KeySet {
     text: Vec<(&'static str, String)>,
-    dobs: Vec<u32>,
+    birth: Birth,
+    look: LookKey,
+    places: Vec<String>,
     tokens: Vec<Token>,
 }
 
@@ -238,16 +267,22 @@ impl KeySet {
     fn of(record: Option<&Record>) -> Self {
         match record.map(keys_of) {
             None => Self::default(),
-            Some(Keys::Vehicle { vrm, folded, vin, vin_tail }) => Self {
+            Some(Keys::Vehicle { vrm, folded, vin, vin_tail, look, links }) => Self {
                 text: [("vrm", vrm), ("folded", folded), ("vin", vin), ("vin_tail", vin_tail)]
                     .into_iter()
                     .filter_map(|(table, key)| Some((table, key?)))
+                    .chain(links.into_iter().map(|l| ("link", l)))
                     .collect(),
+                look,
                 ..Self::default()
             },
-            Some(Keys::Person { tokens, dobs, idents }) => {
-                Self { text: idents.into_iter().map(|i| ("ident", i)).collect(), dobs, tokens }
-            }
+            Some(Keys::Person { tokens, birth, idents, places, links }) => Self {
+                text: idents.into_iter().map(|i| ("ident", i)).chain(links.into_iter().map(|l| ("link", l))).collect(),
+                birth,
+                places,
+                tokens,
+                look: LookKey::default(),
+            },
         }
     }
 }

@@ -5,8 +5,9 @@
 //! the old one's keys are dropped at the end. Nothing waits for the disk until all is there and proven: a crash leaves
 //! a file without a checkpoint, which does not open.
 
+use super::births::{self, Birth};
 use super::keys::{Keys, Token, keys_of};
-use super::{Checkpoint, SCHEMA, births, postings};
+use super::{Checkpoint, SCHEMA, looks, postings};
 use crate::db::{self, Role};
 use crate::{Key, StoreError, files, pool};
 use beatcheck_model::{RecordId, RecordKind};
@@ -45,7 +46,7 @@ pub(super) fn build(
         }
     }
     progress(read);
-    let digest = load.finish(&conn)?;
+    let digest = load.finish(&conn, kind)?;
     if digest.1 != expect.digest || digest.2 != expect.rows {
         return Err(StoreError::DigestMismatch);
     }
@@ -78,7 +79,12 @@ struct Load {
     /// Token in the upper half, rid in the lower.
     posting: Vec<u64>,
     /// By rid, rising.
-    dob: Vec<(u32, Vec<u32>)>,
+    birth: Vec<(u32, Birth)>,
+    places: HashMap<String, u32>,
+    /// Place in the upper half, rid in the lower.
+    placed: Vec<u64>,
+    link: TextRun,
+    looks: looks::Gather,
 }
 
 impl Load {
@@ -102,21 +108,29 @@ impl Load {
         conn.prepare_cached("INSERT INTO rec(rid,id,row) VALUES(?1,?2,?3)")?.execute((rid, &record.id.0[..], &row))?;
         self.ids.insert(record.id, rid);
         match keys_of(&record) {
-            Keys::Vehicle { vrm, folded, vin, vin_tail } => {
+            Keys::Vehicle { vrm, folded, vin, vin_tail, look, links } => {
+                self.looks.add(rid, look);
+                self.link.extend(links, rid)?;
                 self.vin_tail.extend(vin_tail, rid)?;
                 self.vrm.extend(vrm, rid)?;
                 self.folded.extend(folded, rid)?;
                 self.vin.extend(vin, rid)?;
             }
-            Keys::Person { tokens, dobs, idents } => {
+            Keys::Person { tokens, birth, idents, places, links } => {
                 for token in tokens {
                     let fresh = self.vocab.len() as u32 + 1;
                     let tid = *self.vocab.entry(token).or_insert(fresh);
                     self.posting.push(u64::from(tid) << 32 | u64::from(rid));
                 }
-                if !dobs.is_empty() {
-                    self.dob.push((rid, dobs));
+                if !birth.is_empty() {
+                    self.birth.push((rid, birth));
                 }
+                for place in places {
+                    let fresh = self.places.len() as u32 + 1;
+                    let number = *self.places.entry(place).or_insert(fresh);
+                    self.placed.push(u64::from(number) << 32 | u64::from(rid));
+                }
+                self.link.extend(links, rid)?;
                 self.ident.extend(idents, rid)?;
             }
         }
@@ -124,7 +138,7 @@ impl Load {
     }
 
     /// Writes the indexes; the digest's state, the digest, and the number of rows.
-    fn finish(mut self, conn: &Connection) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
+    fn finish(mut self, conn: &Connection, kind: RecordKind) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
         let rows = self.ids.len() as u64;
         self.ids = HashMap::new();
         let dead = std::mem::take(&mut self.dead);
@@ -134,11 +148,21 @@ impl Load {
             ("vin", self.vin),
             ("vin_tail", self.vin_tail),
             ("ident", self.ident),
+            ("link", self.link),
         ] {
             run.write(conn, table, &dead)?;
         }
-        self.dob.retain(|(rid, _)| !dead.contains(rid));
-        births::write(conn, &self.dob)?;
+        self.birth.retain(|(rid, _)| !dead.contains(rid));
+        if kind == RecordKind::Vehicle {
+            // What a row that is gone looked like stays: its rid is never asked for.
+            self.looks.write(conn)?;
+            return Ok((self.digest.to_bytes(), self.digest.finish(), rows));
+        }
+        births::write(conn, &self.birth)?;
+        self.placed.retain(|p| !dead.contains(&(*p as u32)));
+        self.placed.sort_unstable();
+        write_places(conn, &self.placed, self.places)?;
+        self.placed = Vec::new();
         self.posting.retain(|p| !dead.contains(&(*p as u32)));
         self.posting.sort_unstable();
         write_postings(conn, &self.posting, self.vocab)?;
@@ -170,6 +194,26 @@ fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<Token, u32>
             phonetic,
             bearers[tid as usize],
         ))?;
+    }
+    Ok(())
+}
+
+/// By key, so that the table is filled in its order.
+fn write_places(conn: &Connection, placed: &[u64], places: HashMap<String, u32>) -> Result<(), StoreError> {
+    let mut places: Vec<(String, u32)> = places.into_iter().collect();
+    places.sort_unstable();
+    for (key, number) in places {
+        let from = placed.partition_point(|p| *p >> 32 < u64::from(number));
+        let to = from + placed[from..].partition_point(|p| *p >> 32 == u64::from(number));
+        for run in placed[from..to].chunk_by(|a, b| block(*a) == block(*b)) {
+            let Some(first) = run.first() else { continue };
+            let rids: Vec<u16> = run.iter().map(|p| *p as u16).collect();
+            conn.prepare_cached("INSERT INTO place(key,block,rids) VALUES(?1,?2,?3)")?.execute((
+                &key,
+                block(*first),
+                postings::encode(&rids),
+            ))?;
+        }
     }
     Ok(())
 }

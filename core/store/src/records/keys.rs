@@ -1,6 +1,7 @@
 //! Under which keys a record is found. One function for the bulk load and for deltas, so that both index alike.
 
-use beatcheck_model::{Body, PartialDate, Record};
+use super::births::{Birth, sex_code};
+use beatcheck_model::{Body, Link, PartialDate, Record};
 use beatcheck_search as search;
 
 /// The keys of one record; each at most once.
@@ -12,13 +13,24 @@ pub(crate) enum Keys {
         folded: Option<String>,
         vin: Option<String>,
         vin_tail: Option<String>,
+        look: LookKey,
+        links: Vec<String>,
     },
     Person {
         tokens: Vec<Token>,
-        /// By [`pack`]; the first is the record's own, the others were given on occasion.
-        dobs: Vec<u32>,
+        birth: Birth,
         idents: Vec<String>,
+        places: Vec<String>,
+        links: Vec<String>,
     },
+}
+
+/// What a vehicle looks like, in the words by which it is filtered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LookKey {
+    /// Make and model, colour, type.
+    pub(crate) words: [String; 3],
+    pub(crate) year: u16,
 }
 
 pub(crate) fn keys_of(record: &Record) -> Keys {
@@ -30,14 +42,23 @@ pub(crate) fn keys_of(record: &Record) -> Keys {
                 vin_tail: vin.as_deref().and_then(search::vin_tail).map(str::to_owned),
                 folded: v.vrm.as_ref().map(|m| search::fold_vrm(m)).filter(|f| Some(f) != v.vrm.as_ref()),
                 vin,
+                look: LookKey {
+                    words: [format!("{} {}", v.make, v.model).trim().to_owned(), v.colour.clone(), v.body_type.clone()],
+                    year: v.year,
+                },
+                links: links(&v.links),
             }
         }
         Body::Person(p) => Keys::Person {
             tokens: search::index_names(p),
-            dobs: births(p),
-            idents: unique(
-                p.identifiers.iter().map(|i| search::normalise_identifier(&i.value)).filter(|i| !i.is_empty()),
-            ),
+            birth: Birth {
+                dates: births(p),
+                sex: sex_code(p.sex),
+                height: search::parse_height(&p.height_band).map_or(0, |(a, b)| a.midpoint(b).min(255) as u8),
+            },
+            idents: unique(p.identifiers.iter().flat_map(|i| search::identifier_keys(&i.value))),
+            places: search::place_keys(&p.addresses),
+            links: links(&p.links),
         },
     }
 }
@@ -64,6 +85,10 @@ fn births(p: &beatcheck_model::Person) -> Vec<u32> {
         }
     }
     out
+}
+
+fn links(links: &[Link]) -> Vec<String> {
+    unique(links.iter().map(|l| l.target_key.clone()).filter(|k| !k.is_empty()))
 }
 
 fn unique<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {

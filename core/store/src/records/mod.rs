@@ -8,6 +8,7 @@ mod apply;
 pub(crate) mod births;
 mod build;
 pub(crate) mod keys;
+pub(crate) mod looks;
 pub(crate) mod postings;
 
 pub use apply::{APPLY_MAX, Applied, TOUCHED_MAX};
@@ -16,6 +17,7 @@ use crate::filter::Filter;
 use crate::marks::Marks;
 use crate::persons::index::Index;
 use crate::pool::{self, Pool, Read, Stamp};
+use crate::records::looks::Looks;
 use crate::{Key, StoreError, db, files};
 use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::Hash32;
@@ -27,7 +29,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// `user_version` of a records file. Another version is rebuilt, not migrated: all of it can be fetched again.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
+/// Records of one compartment that link to one, at most.
+pub(crate) const LINKED_MAX: usize = 50;
 /// Indexes kept at once: of the state that checks read, and of the one about to be committed.
 const INDEXES_MAX: usize = 2;
 
@@ -70,6 +74,7 @@ pub struct Compartment {
     writer: Mutex<Option<Connection>>,
     filter: RwLock<Option<Filter>>,
     marks: RwLock<Option<Arc<Marks>>>,
+    looks: RwLock<Option<Arc<Looks>>>,
     /// Of the last states, newest last: the one before still answers while a delta commits.
     indexes: RwLock<Vec<Arc<Index>>>,
 }
@@ -103,6 +108,7 @@ impl Compartment {
             writer: Mutex::new(None),
             filter: RwLock::new(None),
             marks: RwLock::new(None),
+            looks: RwLock::new(None),
             indexes: RwLock::default(),
         })
     }
@@ -269,6 +275,18 @@ impl Compartment {
         Ok(loaded)
     }
 
+    /// What the vehicles of the state that `read` sees look like, loaded if need be.
+    pub(crate) fn looks(&self, read: &mut Read<'_>) -> Result<Arc<Looks>, StoreError> {
+        let stamp = read.stamp()?;
+        let kept = self.looks.read().map_err(|_| StoreError::Closed)?.clone();
+        if let Some(looks) = kept.filter(|l| l.stamp == stamp) {
+            return Ok(looks);
+        }
+        let loaded = Arc::new(Looks::load(read.conn()?, stamp)?);
+        *self.looks.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
+        Ok(loaded)
+    }
+
     /// Keeps an index in RAM beside the one before it.
     pub(crate) fn keep(&self, index: Index) -> Result<Arc<Index>, StoreError> {
         let index = Arc::new(index);
@@ -333,6 +351,13 @@ impl Compartment {
 pub(crate) fn by_id(conn: &Connection, id: &RecordId) -> Result<Option<Record>, StoreError> {
     let mut statement = conn.prepare_cached("SELECT row FROM rec WHERE id=?1")?;
     decode(statement.query_row([&id.0[..]], |r| r.get::<_, Vec<u8>>(0)).optional()?)
+}
+
+/// The records that say to be linked with the one of this key, at most [`LINKED_MAX`].
+pub(crate) fn linking(conn: &Connection, key: &str) -> Result<Vec<Record>, StoreError> {
+    let mut statement = conn.prepare_cached("SELECT rid FROM link WHERE key=?1 ORDER BY rid LIMIT ?2")?;
+    let rids: Vec<i64> = statement.query_map((key, LINKED_MAX), |r| r.get(0))?.collect::<Result<_, _>>()?;
+    rids.into_iter().map(|rid| by_rid(conn, rid)?.ok_or(StoreError::Corrupt)).collect()
 }
 
 /// The record in this row, if it is there.

@@ -1,0 +1,169 @@
+//! What an officer can ask, through the shipped library: every field of a question, and what is linked with an answer.
+
+use crate::support::*;
+use beatcheck::{Answer, Outcome, PersonQuery, RecordKind, VehicleQuery};
+
+fn text(t: &str) -> Option<String> {
+    Some(t.to_owned()).filter(|t| !t.is_empty())
+}
+
+fn reasons(a: &Answer, hit: usize) -> Vec<&str> {
+    a.hits[hit].reasons.iter().map(|r| r.code.as_str()).collect()
+}
+
+fn titles(a: &Answer) -> Vec<&str> {
+    a.hits.iter().map(|h| h.title.as_str()).collect()
+}
+
+#[test]
+fn what_a_vehicle_looks_like_narrows_part_of_a_mark() {
+    let hub = TestHub::start();
+    let car = |l: List, id: &'static str, make: &str, model: &str, colour: &str, kind: &str, year: &str| {
+        l.row(&[
+            ("id", id),
+            ("vrm", id),
+            ("make", make),
+            ("model", model),
+            ("colour", colour),
+            ("body_type", kind),
+            ("year", year),
+        ])
+    };
+    let list = List::vehicles("cars", "cars");
+    let list = car(list, "BX63AKY", "Volkswagen", "Golf", "Silver", "Hatchback", "2013");
+    let list = car(list, "BX13BKY", "Volkswagen", "Golf", "Red", "Hatchback", "2013");
+    let list = car(list, "BX14CKY", "Ford", "Focus", "Grey", "Stationwagon", "2014");
+    hub.publish(&list);
+    let device = hub.enrol("phone");
+    sync(&device);
+    let ask = |vrm: &str, make: &str, colour: &str, body_type: &str, year: &str| {
+        let [vrm, make, colour, body_type, year] = [vrm, make, colour, body_type, year].map(text);
+        let q = VehicleQuery { vrm, make, colour, body_type, year, ..VehicleQuery::default() };
+        device.check_vehicle(q, PURPOSE.into()).unwrap()
+    };
+    let found = |a: Answer| a.hits.iter().filter_map(|h| h.vrm.clone()).collect::<Vec<_>>().join(" ");
+    assert_eq!(ask("BX*KY", "", "", "", "").hits.len(), 3);
+    assert_eq!(found(ask("BX*KY", "vw golf", "silver", "", "")), "BX63AKY");
+    assert_eq!(
+        found(ask("BX*KY", "", "grey", "", "")),
+        "BX14CKY BX63AKY",
+        "the colour itself before the one taken for it"
+    );
+    assert_eq!(found(ask("BX*KY", "", "", "estate", "~2015")), "BX14CKY");
+    assert_eq!(found(ask("BX*KY", "toyota", "", "", "")), "");
+    // A mark as written stands, and what looks otherwise is said: false plates show so.
+    let hit = ask("BX63 AKY", "ford", "", "", "");
+    assert_eq!((hit.outcome, reasons(&hit, 0)), (Outcome::Hit, vec!["vrm_exact", "make_differs"]));
+    let alone = ask("", "golf", "silver", "", "");
+    assert_eq!(alone.error.unwrap().code, "invalid_query");
+    let year = ask("BX*KY", "", "", "", "soon");
+    assert!(year.error.unwrap().text.contains("2010-2014"));
+}
+
+#[test]
+fn every_field_of_a_person_counts() {
+    let hub = TestHub::start();
+    let folk = List::persons("folk", "folk")
+        .row(&[
+            ("id", "1"),
+            ("given", "Declan"),
+            ("surname", "Brannigan"),
+            ("dob", "1980-02-03"),
+            ("sex", "m"),
+            ("height_band", "180-185"),
+            ("address", "40 Church Road, Birmingham"),
+            ("postcode", "B15 2TT"),
+            ("identifiers", "pnc_id|2004/0000001L;driver_number|BRANN802030D99AB"),
+        ])
+        .row(&[
+            ("id", "2"),
+            ("given", "Declan"),
+            ("surname", "Brannigan"),
+            ("dob", "2001-07-09"),
+            ("height_band", "165"),
+        ]);
+    hub.publish(&folk);
+    let device = hub.enrol("phone");
+    sync(&device);
+    let ask = |q: PersonQuery| device.check_person(q, PURPOSE.into()).unwrap();
+    let named = || PersonQuery { surname: text("Brannigan"), given: text("Declan"), ..PersonQuery::default() };
+    for q in [
+        PersonQuery { age: text("40-50"), ..named() },
+        PersonQuery { height: text("6ft"), ..named() },
+        PersonQuery { address: text("church rd"), ..named() },
+        PersonQuery { postcode: text("b15"), ..named() },
+        PersonQuery { address: text("40 church road B15 2TT"), ..PersonQuery::default() },
+    ] {
+        let a = ask(q.clone());
+        assert_eq!(a.outcome, Outcome::Possible, "{q:?}");
+        assert_eq!(titles(&a)[0], "Declan Brannigan, born 1980-02-03", "{q:?}");
+    }
+    // One character of a number is wrong: the check letter shows it, and the answer names it.
+    let a = ask(PersonQuery { identifier: text("2004/0000002L"), ..named() });
+    assert!(a.text.contains("Note: the check letter of this PNC ID does not fit"), "{}", a.text);
+    assert_eq!(a.hits[0].reasons[0].code, "identifier_near");
+    // A driver number that is nobody's on record is still a description.
+    let a = ask(PersonQuery { identifier: text("BRANN802030D98CD"), ..PersonQuery::default() });
+    assert_eq!((a.notes[0].code.as_str(), titles(&a)[0]), ("driver_number", "Declan Brannigan, born 1980-02-03"));
+    let a = ask(PersonQuery { identifier: text("BRANN802030D99AB"), dob: text("1985-01-01"), ..named() });
+    assert!(a.text.contains("another date of birth than the one given"), "{}", a.text);
+    assert_eq!(a.outcome, Outcome::Possible, "the details disagree with the number");
+    assert_eq!(ask(PersonQuery { age: text("40"), ..PersonQuery::default() }).error.unwrap().code, "invalid_query");
+}
+
+#[test]
+fn from_a_person_to_vehicles_and_back_as_permitted() {
+    let hub = TestHub::start();
+    let cars = List::vehicles("cars", "cars")
+        .row(&[("id", "V1"), ("vrm", "BX63KYT"), ("make", "Ford"), ("links", "keeper|P1|Declan Brannigan")])
+        .row(&[("id", "V2"), ("vrm", "BX13AAA"), ("make", "Audi")]);
+    hub.ingest(&cars).unwrap();
+    let secret = List::vehicles("secret", "secret").row(&[
+        ("id", "V9"),
+        ("vrm", "SE11CRT"),
+        ("links", "user|P1|Declan Brannigan"),
+    ]);
+    hub.ingest(&secret).unwrap();
+    let folk = List::persons("folk", "folk")
+        .row(&[
+            ("id", "P1"),
+            ("given", "Declan"),
+            ("surname", "Brannigan"),
+            ("address", "40 Church Road"),
+            ("links", "associate|P2|Rowan Petrie;drives|V2|BX13 AAA;drives|V9|SE11 CRT"),
+        ])
+        .row(&[("id", "P2"), ("given", "Rowan"), ("surname", "Petrie")])
+        // Another source's key may be the same: its words tell them apart.
+        .row(&[("id", "P3"), ("given", "Ida"), ("surname", "Moss"), ("links", "associate|P1|Somebody Else")]);
+    hub.publish(&folk);
+    let device = hub.enrol("phone");
+    sync(&device);
+    let who =
+        device.check_person(PersonQuery { name: text("Declan Brannigan"), ..PersonQuery::default() }, PURPOSE.into());
+    let id = who.unwrap().hits[0].id.clone();
+    let linked = |of, id: &str| device.check_linked(of, id.to_owned(), PURPOSE.into()).unwrap();
+    let a = linked(RecordKind::Person, &id);
+    assert_eq!(a.outcome, Outcome::Possible);
+    assert_eq!(titles(&a), ["Declan Brannigan", "Rowan Petrie", "Audi", "no description recorded", "Ford"]);
+    assert!(a.hits[0].details.iter().any(|d| d.value.starts_with("40 Church Road")));
+    assert!(a.coverage.len() == 3, "vehicles and persons were searched");
+    let car = a.hits.iter().find(|h| h.vrm.as_deref() == Some("BX63KYT")).unwrap();
+    assert!(a.hits.iter().any(|h| h.reasons[0].text == "Associate of the record asked"));
+    let back = linked(RecordKind::Vehicle, &car.id);
+    assert_eq!(titles(&back), ["Ford", "Declan Brannigan"]);
+    assert_eq!(back.hits[1].reasons[0].text, "Keeper of the record asked");
+    // What is withdrawn is not followed, and not hinted at but by what the person's own record says.
+    let policy = format!("[roles.patrol]\ncompartments=['cars', 'folk']\npurposes=['{PURPOSE}']\n");
+    hub.hub.policy_set(&policy).unwrap();
+    sync(&device);
+    let less = linked(RecordKind::Person, &id);
+    assert_eq!(titles(&less), ["Declan Brannigan", "Rowan Petrie", "Audi", "Ford"]);
+    assert_eq!(less.notes[0].code, "links_not_held");
+    assert_eq!(linked(RecordKind::Person, &"0".repeat(32)).outcome, Outcome::NoTrace);
+    assert_eq!(linked(RecordKind::Person, "x").error.unwrap().code, "invalid_query");
+    sync(&device);
+    let account = hub.account(&device.status().unwrap().device);
+    assert!(
+        account.iter().any(|e| e["asked"]["kind"] == "linked" && e["shown"].as_array().is_some_and(|s| s.len() == 5))
+    );
+}
