@@ -4,9 +4,10 @@ use super::step::{self, Cost, Running, io, memory_kb};
 use super::{doing, sizes};
 use crate::exit::Failure;
 use beatcheck_client::SyncReport;
+use beatcheck_model::Answer;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -110,6 +111,52 @@ impl Job {
     pub(super) fn batch(&self) -> Result<Running, Failure> {
         let line = ["device", "batch", "--purpose", "traffic_stop", "--home"].map(text);
         step::start(&[&line[..], &[self.home.as_os_str()]].concat(), true)
+    }
+
+    /// Asks all questions of one process; the answers in order, and the most memory that the process held, in kB.
+    pub(super) fn ask(&self, lines: impl Iterator<Item = String>) -> Result<(Vec<Answer>, u64), Failure> {
+        let lines: Vec<String> = lines.map(|l| l + "\n").collect();
+        let asked = lines.len();
+        let _bar = doing(&format!("asking {asked} questions"));
+        let mut step = self.batch()?;
+        let (Some(mut to), Some(from)) = (step.child.stdin.take(), step.child.stdout.take()) else {
+            return Err(Failure::new("io", "a step has no pipes"));
+        };
+        let mut answers = Vec::with_capacity(asked);
+        std::thread::scope(|s| {
+            // Fed from a thread: with nobody reading, both pipes would fill.
+            s.spawn(move || lines.iter().try_for_each(|l| to.write_all(l.as_bytes())));
+            for line in BufReader::new(from).lines() {
+                let line = line.map_err(io("reading an answer"))?;
+                let answer = serde_json::from_str(&line).map_err(|e| Failure::new("io", format!("an answer: {e}")))?;
+                answers.push(answer);
+            }
+            Ok::<(), Failure>(())
+        })?;
+        let (_, cost) = step.finish()?;
+        if answers.len() != asked {
+            return Err(Failure::new("io", format!("{} of {asked} questions were answered", answers.len())));
+        }
+        Ok((answers, cost.peak_kb))
+    }
+
+    /// One source from its extract to the device: ingest, publish, and, the first time, serve and enrol; then a sync.
+    pub(super) fn bring(
+        &self,
+        mapping: &Path,
+        extract: &Path,
+        server: &mut Option<Serving>,
+    ) -> Result<(SyncReport, Cost), Failure> {
+        self.ingest(mapping, extract)?;
+        self.publish()?;
+        if server.is_none() {
+            let serving = self.serve()?;
+            self.enrol(&serving)?;
+            *server = Some(serving);
+        }
+        let (report, cost) = self.sync()?;
+        super::main_job::synced(&report)?;
+        Ok((report, cost))
     }
 
     /// Bytes of the device's record files.

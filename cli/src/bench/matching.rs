@@ -5,17 +5,16 @@
 //! that begin with `absent` ask for somebody who is not there. Constants are tuned on the half `tune` only; figures are
 //! of the other, unless `--half` says so.
 
+use super::Setting;
 use super::curve;
 use super::figure::{Figure, percentile};
 use super::job::Job;
 use super::step::io;
-use super::{Setting, doing};
 use crate::exit::Failure;
 use beatcheck_model::{Answer, Grade, Outcome};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 
 const MAPPING: &str = include_str!("../../../fixtures/mappings/persons.toml");
 /// Share of people who are not there that may be shown above the threshold at which true ones are counted.
@@ -78,7 +77,9 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let persons: u64 = report.compartments.iter().map(|c| c.inserted).sum();
     let mut out = cost.figures("first sync");
     out.push(Figure::lower("store", "size a person", job.store_bytes() as f64 / persons.max(1) as f64, "B"));
-    let (answers, peak_kb) = ask(&job, &questions)?;
+    let lines =
+        questions.iter().map(|q| json!({"kind": "person", "given": q.given, "surname": q.surname, "dob": q.dob}));
+    let (answers, peak_kb) = job.ask(lines.map(|l| l.to_string()))?;
     out.push(Figure::lower("asking", "peak memory", peak_kb as f64 / 1024.0, "MiB"));
     // The first loads the index: what a check costs that comes before it is warm.
     let first_ms = answers.first().map_or(0.0, |a| a.took_us as f64 / 1e3);
@@ -91,34 +92,6 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     }
     out.extend(figures(persons, &questions, &answers));
     Ok(out)
-}
-
-fn ask(job: &Job, questions: &[Question]) -> Result<(Vec<Answer>, u64), Failure> {
-    let _bar = doing(&format!("asking {} questions", questions.len()));
-    let mut step = job.batch()?;
-    let (Some(mut to), Some(from)) = (step.child.stdin.take(), step.child.stdout.take()) else {
-        return Err(Failure::new("io", "a step has no pipes"));
-    };
-    let lines: String = questions
-        .iter()
-        .map(|q| format!("{}\n", json!({"kind": "person", "given": q.given, "surname": q.surname, "dob": q.dob})))
-        .collect();
-    let mut answers = Vec::with_capacity(questions.len());
-    std::thread::scope(|s| {
-        // Fed from a thread: with nobody reading, both pipes would fill.
-        s.spawn(move || to.write_all(lines.as_bytes()));
-        for line in BufReader::new(from).lines() {
-            let line = line.map_err(io("reading an answer"))?;
-            let answer = serde_json::from_str(&line).map_err(|e| Failure::new("io", format!("an answer: {e}")))?;
-            answers.push(answer);
-        }
-        Ok::<(), Failure>(())
-    })?;
-    let (_, cost) = step.finish()?;
-    if answers.len() != questions.len() {
-        return Err(Failure::new("io", format!("{} of {} questions were answered", answers.len(), questions.len())));
-    }
-    Ok((answers, cost.peak_kb))
 }
 
 /// At which place, from 0, the person asked for stands.

@@ -7,10 +7,13 @@
 mod captures;
 mod checks;
 mod curve;
+mod fair;
 mod figure;
+mod hostile;
 mod job;
 mod main_job;
 mod matching;
+mod plates;
 mod queries;
 mod sizes;
 mod step;
@@ -98,6 +101,21 @@ const BENCHES: &[Bench] = &[
         name: "captures",
         about: "two real lists of one source: bytes on the wire of first sync and delta beside the lists, compressed",
         run: captures::run,
+    },
+    Bench {
+        name: "plates",
+        about: "made-up vehicles: marks as written, in part, and one slip off by class and slip; who is found, how fast",
+        run: plates::run,
+    },
+    Bench {
+        name: "fair",
+        about: "made-up persons: who is found and who is taken for another, by origin and by length of the name",
+        run: fair::run,
+    },
+    Bench {
+        name: "hostile",
+        about: "questions made to be slow, over made-up records: how long the worst takes",
+        run: hostile::run,
     },
     Bench {
         name: "match",
