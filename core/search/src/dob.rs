@@ -253,7 +253,10 @@ fn fit_date(a: PartialDate, b: PartialDate) -> DobFit {
         if a.year == b.year && a.month == b.day && a.day == b.month {
             return DobFit::Swapped;
         }
+        // Two first days of January agree because nobody knew the day: another year is another year.
+        let unknown_days = [a, b].iter().all(|d| (d.month, d.day) == (1, 1));
         match digit_difference(a, b) {
+            _ if unknown_days => {}
             Difference::One => return DobFit::OneDigit,
             Difference::Transposed => return DobFit::Transposed,
             Difference::More => {}
@@ -362,6 +365,9 @@ mod tests {
             ("1984-03-02", day(1984, 3, 2), DobFit::Exact),
             ("1984-02-03", day(1984, 3, 2), DobFit::Swapped),
             ("1984-13-05", day(1984, 5, 13), DobFit::Swapped),
+            ("1984-01-01", day(1984, 1, 1), DobFit::FirstOfJanuary),
+            ("1984-01-01", day(1974, 1, 1), DobFit::Differs),
+            ("1984-01-01", day(1985, 1, 1), DobFit::YearNear),
             ("1984-03-12", day(1984, 3, 2), DobFit::OneDigit),
             ("1984-02-30", day(1984, 2, 20), DobFit::OneDigit),
             ("1948-03-02", day(1984, 3, 2), DobFit::Transposed),

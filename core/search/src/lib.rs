@@ -54,4 +54,4 @@ pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm,
     uk_format, vin_tail,
 };
-pub use weigh::{FURTHER_MOST, LEFT_OVER, LevelCounts, NameRole, NameWeights, SWAPPED};
+pub use weigh::{FURTHER_MOST, LEFT_OVER, LevelCounts, NameRole, NameWeights, SWAPPED, SumCounts};

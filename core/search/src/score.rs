@@ -94,8 +94,14 @@ impl<'a> PersonScorer<'a> {
             (None, _) | (_, Sex::Unknown | Sex::Other) | (Some(Sex::Unknown | Sex::Other), _) => None,
             (Some(asked), held) => Some(asked == held),
         };
-        let mut bits = best.fit.map_or(0.0, |f| f.bits)
-            + dob.bits()
+        let names = best.fit.map_or(0.0, |f| f.bits);
+        let surplus = (names - weights.sum_most(names)).max(0.0);
+        let dob_bits = match dob {
+            DobFit::Exact | DobFit::FirstOfJanuary => dob.bits().min(weights.day_most()),
+            _ => dob.bits(),
+        };
+        let mut bits = names
+            + dob_bits
             + sex.map_or(0.0, |s| if s { SEX_AGREES } else { SEX_DIFFERS })
             + height.map_or(0.0, |h| if h { HEIGHT_AGREES } else { HEIGHT_DIFFERS })
             + place_bits;
@@ -123,7 +129,7 @@ impl<'a> PersonScorer<'a> {
                 // The check letter says that the number asked is wrong, and this one is right.
                 _ if nearly => (Outcome::Possible, Grade::Strong, false),
                 Some(grade) => {
-                    let odds = bits - (weights.persons().max(1) as f64).log2();
+                    let odds = bits - surplus - (weights.persons().max(1) as f64).log2();
                     let most = if agrees_wholly(best.class, dob) { Some(Grade::Certain) } else { most_by_chance(odds) };
                     let outcome = if most.is_some() { Outcome::Possible } else { Outcome::NoTrace };
                     let grade = grade.min(most.unwrap_or(Grade::Weak));

@@ -71,8 +71,49 @@ pub const SWAPPED: f64 = -4.0;
 pub const LEFT_OVER: f64 = -1.5;
 /// A second or later token of a part says no more than this, in bits: who is called Watkins-Lyall bears both or neither.
 pub const FURTHER_MOST: f64 = 2.0;
+/// Days on which somebody of 16 to 76 years may be born.
+const DAYS: f64 = 22_000.0;
 /// No agreement says more than this, in bits: the rarest surname is borne by some family.
 const MOST: f64 = 17.0;
+
+/// How many persons' names agree so well with those asked, by the sum of their weights in bits.
+///
+/// Weights are summed as if given name and surname were drawn apart. They are not: who bears a surname of some community
+/// mostly bears one of its given names. So a sum says no more than the share of persons that reach it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SumCounts(Vec<u64>);
+
+impl SumCounts {
+    const FROM: f64 = -20.0;
+    const STEP: f64 = 0.25;
+    const STEPS: usize = 400;
+
+    fn at(bits: f64) -> usize {
+        (((bits - Self::FROM) / Self::STEP).max(0.0) as usize).min(Self::STEPS - 1)
+    }
+
+    /// Counts one person.
+    pub fn add(&mut self, bits: f64) {
+        if self.0.is_empty() {
+            self.0 = vec![0; Self::STEPS];
+        }
+        self.0[Self::at(bits)] += 1;
+    }
+
+    /// Adds those of another store.
+    pub fn merge(&mut self, other: &Self) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// Persons that reach this sum, or miss it by no more than a step.
+    #[must_use]
+    pub fn at_least(&self, bits: f64) -> u64 {
+        self.0.iter().skip(Self::at(bits).saturating_sub(1)).sum()
+    }
+}
 
 /// Weights of a question's tokens over the persons it is asked of.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -81,6 +122,9 @@ pub struct NameWeights {
     tokens: BTreeMap<String, (Table, bool)>,
     /// Bits of each word or postcode asked of an address.
     places: BTreeMap<String, f64>,
+    sums: SumCounts,
+    /// Persons born on the day asked.
+    same_day: Option<u64>,
 }
 
 impl NameWeights {
@@ -104,7 +148,7 @@ impl NameWeights {
             let known = token.is_prefix() || exact > 0;
             (token.key(), (table(persons, &counts, known), known))
         });
-        Self { persons, tokens: tokens.collect(), places: BTreeMap::new() }
+        Self { persons, tokens: tokens.collect(), places: BTreeMap::new(), sums: SumCounts::default(), same_day: None }
     }
 
     /// Weighs also what was asked of an address: each key with the number of persons who have it in one of theirs.
@@ -114,6 +158,37 @@ impl NameWeights {
         self.places =
             counted.into_iter().map(|(key, n)| (key, (persons / n.max(1) as f64).log2().clamp(0.0, MOST))).collect();
         self
+    }
+
+    /// Adds how many persons' names agree how well.
+    #[must_use]
+    pub fn with_sums(mut self, sums: SumCounts) -> Self {
+        self.sums = sums;
+        self
+    }
+
+    /// Adds how many persons were born on the day asked.
+    #[must_use]
+    pub fn with_same_day(mut self, persons: Option<u64>) -> Self {
+        self.same_day = persons;
+        self
+    }
+
+    /// What the same date of birth says at most, in bits: a day that stands for an unknown one is borne by many. A store too
+    /// small to tell counts as one more person among some 22,000 days.
+    #[must_use]
+    pub fn day_most(&self) -> f64 {
+        self.same_day.map_or(f64::MAX, |n| ((self.persons as f64 + DAYS) / (n as f64 + 1.0)).log2())
+    }
+
+    /// What a sum of name weights says at most, in bits: log2 of the persons for each one that reaches it. No limit where
+    /// nobody was counted.
+    #[must_use]
+    pub fn sum_most(&self, bits: f64) -> f64 {
+        match self.sums.at_least(bits) {
+            0 => f64::MAX,
+            n => (self.persons.max(1) as f64 / n as f64).log2().max(0.0),
+        }
     }
 
     /// Bits for a word or postcode that is in an address as asked.

@@ -12,11 +12,11 @@ mod rank;
 use crate::pool::Read;
 use crate::records::{self, Compartment};
 use crate::{Candidate, StoreError};
-use beatcheck_search::{LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token};
+use beatcheck_search::{DobQuery, LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token};
 use beatcheck_wire::CompartmentId;
 use index::Index;
 use place::Placed;
-use rank::{Asked, Beside, Kind, Ranked, Text};
+use rank::{Asked, Beside, Counted, Kind, Ranked, Text};
 use std::sync::Arc;
 
 /// Person candidates of one check, at most.
@@ -76,6 +76,7 @@ pub(crate) fn candidates(
     let counted = place::counted(places.iter().flat_map(|p| &p.placed));
     out.weights = NameWeights::new(out.persons, tokens.iter().map(|t| &t.token).zip(counts)).with_places(counted);
     let mut ranked: Vec<(Ranked, usize)> = Vec::new();
+    let mut counted = Counted::default();
     for (i, p) in places.iter().enumerate() {
         let beside = Beside {
             dob: plan.dob.as_ref(),
@@ -85,10 +86,12 @@ pub(crate) fn candidates(
             identified: &p.identified,
             identifier_bits: IDENT_BITS,
         };
-        let (best, more) = rank::rank(&p.index, &p.asked, &out.weights, &beside, RANKED_MAX)?;
+        let (best, more) = rank::rank(&p.index, &p.asked, &out.weights, &beside, RANKED_MAX, &mut counted)?;
         ranked.extend(best.into_iter().map(|r| (r, i)));
         out.more |= more;
     }
+    let day = matches!(plan.dob, Some(DobQuery::Exact(_) | DobQuery::Digits(_)));
+    out.weights = out.weights.with_sums(counted.sums).with_same_day(day.then_some(counted.same_day));
     ranked.sort_by(|a, b| b.0.0.cmp(&a.0.0).then(a.1.cmp(&b.1)).then(b.0.1.cmp(&a.0.1)));
     out.more |= ranked.len() > RANKED_MAX;
     ranked.truncate(RANKED_MAX);

@@ -14,7 +14,7 @@ use crate::records::postings::{self, BLOCK_BITS};
 use beatcheck_model::Sex;
 use beatcheck_search::{
     DOB_BITS_MOST, DobQuery, FURTHER_MOST, HEIGHT_AGREES, HEIGHT_DIFFERS, HeightBand, LEFT_OVER, NameRole, NameWeights,
-    PreparedToken, SEX_AGREES, SEX_DIFFERS, SWAPPED, TokenLevel, dob_bits, heights_agree,
+    PreparedToken, SEX_AGREES, SEX_DIFFERS, SWAPPED, SumCounts, TokenLevel, dob_bits, heights_agree,
 };
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -29,6 +29,14 @@ const STEPS: f32 = 1000.0;
 
 /// A score in thousandths of a bit, and the rid.
 pub(crate) type Ranked = (i32, Reverse<i64>);
+
+/// What is counted of a compartment on the way.
+#[derive(Default)]
+pub(crate) struct Counted {
+    pub(crate) sums: SumCounts,
+    /// Persons born on the day asked.
+    pub(crate) same_day: u64,
+}
 
 /// What a token is to its part of the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,13 +87,15 @@ struct Block<'i> {
     born: Vec<u16>,
 }
 
-/// The best `keep` persons of a compartment, best first, and whether there were more.
+/// The best `keep` persons of a compartment, best first, and whether there were more. `counted` hears of every person that
+/// agrees at all.
 pub(crate) fn rank<'i>(
     index: &'i Index,
     asked: &[Asked<'_>],
     weights: &NameWeights,
     beside: &'i Beside<'i>,
     keep: usize,
+    counted: &mut Counted,
 ) -> Result<(Vec<Ranked>, bool), StoreError> {
     let mut blocks: BTreeMap<u16, Block<'_>> = BTreeMap::new();
     let swappable = asked.iter().any(|a| a.text.role.is_some());
@@ -158,10 +168,13 @@ pub(crate) fn rank<'i>(
         sums.next_list();
         block.born.iter().for_each(|place| sums.add(0, *place, 0.0));
         if let Some(dob) = beside.dob {
-            born(index, *number, asked.is_empty(), dob, &mut sums);
+            counted.same_day += born(index, *number, asked.is_empty(), dob, &mut sums);
         }
         let rid_of = |place: u16| i64::from(*number) << BLOCK_BITS | i64::from(place);
-        sums.drain(base, |place, bits| best.offer(rid_of(place), bits, |rid| beside_bits(index, rid, beside)));
+        sums.drain(base, |place, bits| {
+            counted.sums.add(bits.into());
+            best.offer(rid_of(place), bits, |rid| beside_bits(index, rid, beside));
+        });
     }
     let mut out: Vec<Ranked> = best.heap.into_iter().map(|r| r.0).collect();
     out.sort_unstable_by(|a, b| b.cmp(a));
@@ -177,14 +190,22 @@ fn brings_in(asked: &DobQuery, nameless: bool, held: u32) -> bool {
     held != 0 && (same || (nameless && dob_bits(asked, &[unpack(held)]) > 0.0))
 }
 
-/// Brings in who of a block is born as asked.
-fn born(index: &Index, number: u16, nameless: bool, asked: &DobQuery, sums: &mut Sums) {
+/// Brings in who of a block is born as asked; how many were born that very day.
+fn born(index: &Index, number: u16, nameless: bool, asked: &DobQuery, sums: &mut Sums) -> u64 {
+    let day = match asked {
+        DobQuery::Exact(d) | DobQuery::Digits(d) => pack(*d),
+        _ => 0,
+    };
+    let mut same = 0;
     let from = usize::from(number) << BLOCK_BITS;
     for rid in from..index.births.len().min(from + (1 << BLOCK_BITS)) {
-        if brings_in(asked, nameless, index.births.date(rid)) {
+        let date = index.births.date(rid);
+        same += u64::from(day != 0 && date == day);
+        if brings_in(asked, nameless, date) {
             sums.add(0, (rid - from) as u16, 0.0);
         }
     }
+    same
 }
 
 /// Most bits that sex and height add.
