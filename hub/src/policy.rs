@@ -3,7 +3,7 @@
 use crate::{Hub, HubError, Keys};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{DocKind, OVERHEAD, open_bytes};
-use beatcheck_wire::policy::Policy;
+use beatcheck_wire::policy::{POSSIBLE_ODDS_MOST, Policy};
 use rusqlite::{Connection, params};
 use serde_json::Value;
 use std::io::Write;
@@ -156,6 +156,11 @@ fn check(policy: &Policy) -> Result<(), HubError> {
     let l = &policy.limits;
     if l.lease_hours == 0 || l.max_results == 0 {
         return refused("limits.lease_hours and limits.max_results must be at least 1".into());
+    }
+    if l.possible_odds_bits.abs() > POSSIBLE_ODDS_MOST {
+        return refused(format!(
+            "limits.possible_odds_bits lies between -{POSSIBLE_ODDS_MOST} and {POSSIBLE_ODDS_MOST}"
+        ));
     }
     if l.journal_max_bytes == 0 || l.journal_warn_bytes > l.journal_max_bytes {
         return refused(

@@ -167,3 +167,31 @@ fn from_a_person_to_vehicles_and_back_as_permitted() {
         account.iter().any(|e| e["asked"]["kind"] == "linked" && e["shown"].as_array().is_some_and(|s| s.len() == 5))
     );
 }
+
+#[test]
+fn a_force_chooses_where_a_possible_match_begins() {
+    let hub = TestHub::start();
+    let folk = (0..60).fold(List::persons("folk", "folk"), |l, i| {
+        let (id, given) = (format!("P{i}"), ["Ann", "Bea", "Cas", "Dan"][i % 4]);
+        l.row(&[("id", &id), ("given", given), ("surname", "Brannigan"), ("dob", &format!("19{:02}-04-05", 20 + i))])
+    });
+    hub.publish(&folk);
+    let device = hub.enrol("phone");
+    sync(&device);
+    let ask = || {
+        let (surname, given, dob) = (text("Branigan"), text("Ann"), text("1924-04-15"));
+        device.check_person(PersonQuery { surname, given, dob, ..PersonQuery::default() }, PURPOSE.into()).unwrap()
+    };
+    assert_eq!(ask().outcome, Outcome::Possible);
+    let policy = |bits: i32| {
+        let text = format!(
+            "[roles.patrol]\ncompartments=['*']\npurposes=['{PURPOSE}']\n[limits]\npossible_odds_bits={bits}\n"
+        );
+        hub.hub.policy_set(&text)
+    };
+    policy(12).unwrap();
+    sync(&device);
+    let a = ask();
+    assert_eq!((a.outcome, a.hits[0].outcome), (Outcome::NoTrace, Outcome::NoTrace), "now a near miss");
+    assert!(policy(13).unwrap_err().to_string().contains("possible_odds_bits"));
+}

@@ -7,6 +7,7 @@ use beatcheck_model::{
     Answer, AnswerError, Body, CoverageState, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason, Record,
     RecordKind, ShownMarker, Timestamp, WarningsState,
 };
+use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
 use beatcheck_store::{Candidate, PersonCandidates, VehicleCandidates};
 use std::fmt::Write;
@@ -122,10 +123,11 @@ pub(crate) fn person_hits(
     found: &PersonCandidates,
     covered: &[Covered],
     today: PartialDate,
-    most: usize,
+    permit: &Permit,
 ) -> Found {
+    let most = permit.max_results();
     let mut notes = std::mem::take(&mut plan.notes);
-    let scorer = beatcheck_search::PersonScorer::new(&plan);
+    let scorer = beatcheck_search::PersonScorer::new(&plan).possible_from(permit.possible_odds_bits().into());
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };
         let m = scorer.score(p, &found.weights)?;

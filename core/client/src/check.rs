@@ -213,7 +213,7 @@ impl Device {
             Query::Person(q) => {
                 let plan = beatcheck_search::plan_person(q, today).map_err(SearchError::invalid)?;
                 let found = self.shelf.persons(permit, &plan)?;
-                Ok(answer::person_hits(plan, &found, covered, today, most))
+                Ok(answer::person_hits(plan, &found, covered, today, permit))
             }
             Query::Linked(q) => linked::search(&self.shelf, permit, covered, q, today, most),
         }

@@ -1,7 +1,7 @@
 //! The decision itself.
 
 use beatcheck_model::Timestamp;
-use beatcheck_wire::policy::Policy;
+use beatcheck_wire::policy::{POSSIBLE_ODDS_MOST, Policy};
 use beatcheck_wire::{CompartmentId, Grant};
 
 /// What is asked of policy.
@@ -38,6 +38,7 @@ pub struct Permit {
     policy_version: u64,
     grant_version: u64,
     max_results: usize,
+    possible_odds_bits: i32,
 }
 
 impl Permit {
@@ -63,6 +64,12 @@ impl Permit {
     #[must_use]
     pub const fn grant_version(&self) -> u64 {
         self.grant_version
+    }
+
+    /// Odds in bits from which a person who differs in something may be called a possible match.
+    #[must_use]
+    pub const fn possible_odds_bits(&self) -> i32 {
+        self.possible_odds_bits
     }
 
     /// Candidates that one answer may show.
@@ -159,6 +166,7 @@ pub fn decide(policy: &Policy, grant: &Grant, request: Request<'_>) -> Result<Pe
         policy_version: policy.policy_version,
         grant_version: grant.grant_version,
         max_results: policy.limits.max_results.max(1) as usize,
+        possible_odds_bits: policy.limits.possible_odds_bits.clamp(-POSSIBLE_ODDS_MOST, POSSIBLE_ODDS_MOST),
     })
 }
 

@@ -6,11 +6,12 @@ use crate::place::PlaceFit;
 use crate::token::TokenLevel;
 use beatcheck_model::Grade;
 
-/// Odds in bits, over all persons searched, from which a candidate that disagrees in something may be called strong, fair
-/// or weak. Of people who are not there, fewer come so far the higher they are; `docs/matching.md` has the shares.
-const ODDS_STRONG: f64 = 2.0;
-const ODDS_FAIR: f64 = -1.0;
-const ODDS_WEAK: f64 = -3.0;
+/// Odds in bits, over all persons searched, from which a candidate that disagrees in something may be called possible, where
+/// policy says nothing else. Of people who are not there, fewer come so far the higher it is; `docs/matching.md` has the shares.
+pub(crate) const POSSIBLE_FROM: f64 = -3.0;
+/// Bits above it from which such a candidate may be called fair, and strong.
+const FAIR_ABOVE: f64 = 2.0;
+const STRONG_ABOVE: f64 = 5.0;
 
 /// What agrees of the name, in the classes that grades depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,11 +55,11 @@ pub(crate) fn agrees_wholly(class: NameClass, dob: DobFit) -> bool {
 
 /// The best grade for a candidate of whom something disagrees, by the odds in bits that it is the person asked about and
 /// not one of so many strangers; `None` makes it a near miss.
-pub(crate) fn most_by_chance(odds: f64) -> Option<Grade> {
+pub(crate) fn most_by_chance(odds: f64, possible_from: f64) -> Option<Grade> {
     match odds {
-        o if o >= ODDS_STRONG => Some(Grade::Strong),
-        o if o >= ODDS_FAIR => Some(Grade::Fair),
-        o if o >= ODDS_WEAK => Some(Grade::Weak),
+        o if o >= possible_from + STRONG_ABOVE => Some(Grade::Strong),
+        o if o >= possible_from + FAIR_ABOVE => Some(Grade::Fair),
+        o if o >= possible_from => Some(Grade::Weak),
         _ => None,
     }
 }

@@ -55,6 +55,18 @@ impl VrmPattern {
         self.text.split(['?', '*']).next().unwrap_or_default()
     }
 
+    /// The characters after the last that is not known.
+    #[must_use]
+    pub fn suffix(&self) -> &str {
+        self.text.rsplit(['?', '*']).next().unwrap_or_default()
+    }
+
+    /// As it is compared: `A-Z0-9?*`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Whether a normalised mark has this shape. Time grows with the product of the lengths, both of which are bounded.
     #[must_use]
     pub fn matches(&self, mark: &str) -> bool {

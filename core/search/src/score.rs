@@ -9,7 +9,8 @@
 use crate::assign::{Asked, NameFit, PartFit};
 use crate::dob::{DobFit, best_fit};
 use crate::grade::{
-    NameClass, agrees_wholly, by_place, classify, details_agree, grade, identified_grade, lower, most_by_chance,
+    NameClass, POSSIBLE_FROM, agrees_wholly, by_place, classify, details_agree, grade, identified_grade, lower,
+    most_by_chance,
 };
 use crate::height::{HEIGHT_AGREES, HEIGHT_DIFFERS, heights_agree, parse_height};
 use crate::person::PersonPlan;
@@ -42,6 +43,7 @@ pub struct PersonMatch {
 pub struct PersonScorer<'a> {
     plan: &'a PersonPlan,
     asked: Asked,
+    possible_from: f64,
 }
 
 /// Scores one candidate; see [`PersonScorer::score`], which is cheaper for many.
@@ -74,7 +76,15 @@ impl<'a> PersonScorer<'a> {
     /// Prepares the tokens of a plan.
     #[must_use]
     pub fn new(plan: &'a PersonPlan) -> Self {
-        Self { plan, asked: Asked::new(&plan.surname, &plan.given, &plan.any) }
+        Self { plan, asked: Asked::new(&plan.surname, &plan.given, &plan.any), possible_from: POSSIBLE_FROM }
+    }
+
+    /// Draws the line between a possible match and a near miss at these odds in bits, instead of at -3 (policy's
+    /// `possible_odds_bits`).
+    #[must_use]
+    pub fn possible_from(mut self, bits: f64) -> Self {
+        self.possible_from = bits;
+        self
     }
 
     /// Scores a candidate; `None` if it does not agree enough to be shown.
@@ -130,7 +140,11 @@ impl<'a> PersonScorer<'a> {
                 _ if nearly => (Outcome::Possible, Grade::Strong, false),
                 Some(grade) => {
                     let odds = bits - surplus - (weights.persons().max(1) as f64).log2();
-                    let most = if agrees_wholly(best.class, dob) { Some(Grade::Certain) } else { most_by_chance(odds) };
+                    let most = if agrees_wholly(best.class, dob) {
+                        Some(Grade::Certain)
+                    } else {
+                        most_by_chance(odds, self.possible_from)
+                    };
                     let outcome = if most.is_some() { Outcome::Possible } else { Outcome::NoTrace };
                     let grade = grade.min(most.unwrap_or(Grade::Weak));
                     let grade = if sex == Some(false) { lower(grade) } else { grade };

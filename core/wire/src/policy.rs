@@ -13,6 +13,11 @@ use std::collections::BTreeMap;
 /// Purposes that a default policy allows.
 pub const DEFAULT_PURPOSES: [&str; 5] = ["traffic_stop", "stop_search", "welfare", "warrant", "other"];
 
+/// Where a policy that says nothing draws the line between a possible match and a near miss, in bits.
+pub const POSSIBLE_ODDS_BITS: i32 = -3;
+/// How far from 0 a policy may draw it.
+pub const POSSIBLE_ODDS_MOST: i32 = 12;
+
 /// The policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -52,6 +57,10 @@ pub struct Limits {
     pub late_hit_hours: u32,
     /// Candidates shown in one answer, at most.
     pub max_results: u32,
+    /// Odds in bits, over all persons searched, from which a person who differs in something from the one asked about may be
+    /// called a possible match; 'fair' and 'strong' stand 2 and 5 bits above. Higher shows fewer strangers and misses more
+    /// who are there (the curve is in `docs/matching.md`).
+    pub possible_odds_bits: i32,
     /// Whether the desk's file vault may hold data.
     pub allow_desk_vault: bool,
     /// Bytes of journal waiting from which the officer is warned.
@@ -68,6 +77,7 @@ impl Default for Limits {
             stale_withhold_hours: None,
             late_hit_hours: 12,
             max_results: 20,
+            possible_odds_bits: POSSIBLE_ODDS_BITS,
             allow_desk_vault: true,
             journal_warn_bytes: 64 << 20,
             journal_max_bytes: 512 << 20,

@@ -149,7 +149,7 @@ impl Looks {
     }
 
     /// Which rids look as asked, or might: each word is compared once, whatever the number of vehicles.
-    pub(crate) fn filter<'a>(&'a self, asked: &'a LookQuery) -> impl Fn(u32) -> bool + 'a {
+    pub(crate) fn filter<'a>(&'a self, asked: &'a LookQuery) -> impl Fn(u32) -> bool + Sync + 'a {
         let [make, colour, body] = &self.words;
         let fits = |words: &[String], fit: &dyn Fn(&str) -> LookFit| -> Vec<bool> {
             words.iter().map(|w| fit(w) != LookFit::Differs).collect()
