@@ -58,6 +58,7 @@ pub enum CoverageState {
 pub enum RecordKind {
     Vehicle,
     Person,
+    Variant,
 }
 
 #[uniffi::remote(Enum)]

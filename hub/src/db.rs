@@ -7,8 +7,11 @@ use std::sync::Once;
 use std::time::Duration;
 
 /// In order; a database knows how many it has had (`user_version`). Never edit one that has landed: add one.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/001_records.sql"), include_str!("../migrations/002_devices.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/001_records.sql"),
+    include_str!("../migrations/002_devices.sql"),
+    include_str!("../migrations/003_variants.sql"),
+];
 
 /// Tries of [`ready`], a millisecond apart.
 const READY_TRIES: u32 = 5_000;

@@ -144,7 +144,7 @@ fn offer(conn: &Connection) -> Result<Offer, HubError> {
             id,
             name: r.get(2)?,
             source: r.get(3)?,
-            kind: if kind == RecordKind::Person.as_str() { RecordKind::Person } else { RecordKind::Vehicle },
+            kind: RecordKind::parse(&kind).unwrap_or(RecordKind::Vehicle),
             warnings: r.get(5)?,
             epochs: keys.iter().map(|k| (k.epoch, Hash32::of(&k.key))).collect(),
         });

@@ -195,3 +195,36 @@ fn a_force_chooses_where_a_possible_match_begins() {
     assert_eq!((a.outcome, a.hits[0].outcome), (Outcome::NoTrace, Outcome::NoTrace), "now a near miss");
     assert!(policy(13).unwrap_err().to_string().contains("possible_odds_bits"));
 }
+
+#[test]
+fn a_hub_adds_forms_of_names_and_takes_them_away() {
+    let hub = TestHub::start();
+    hub.ingest(&List::persons("folk", "folk").row(&[("id", "1"), ("given", "Oisin"), ("surname", "Brannigan")]))
+        .unwrap();
+    let (mapping, extract) = (repo("fixtures/mappings/name-variants.toml"), hub.path("forms.csv"));
+    let table = |rows: &str| {
+        std::fs::write(&extract, format!("id,forms\n{rows}")).unwrap();
+        hub.ingest_files(&mapping, &extract).unwrap();
+        hub.hub.publish(&mut |_| {}).unwrap();
+    };
+    table("1,oisin xavi\n");
+    let device = hub.enrol("phone");
+    sync(&device);
+    let ask = || {
+        let (surname, given) = (text("Brannigan"), text("Xavi"));
+        device.check_person(PersonQuery { surname, given, ..PersonQuery::default() }, PURPOSE.into()).unwrap()
+    };
+    let a = ask();
+    assert_eq!(reasons(&a, 0), ["surname_exact", "given_nickname"]);
+    assert!(a.coverage.iter().all(|c| c.compartment == "folk"), "a table is no source of persons");
+    table("1,oisin osheen\n");
+    sync(&device);
+    assert_eq!(reasons(&ask(), 0), ["surname_exact", "given_differs"], "the delta took the form away");
+    table("1,oisin xavi\n");
+    sync(&device);
+    assert_eq!(reasons(&ask(), 0)[1], "given_nickname");
+    // A role that may not hold the table searches without it.
+    hub.hub.policy_set(&format!("[roles.patrol]\ncompartments=['folk']\npurposes=['{PURPOSE}']\n")).unwrap();
+    sync(&device);
+    assert_eq!(reasons(&ask(), 0)[1], "given_differs");
+}

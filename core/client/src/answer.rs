@@ -73,6 +73,8 @@ pub(crate) fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], to
     let (title, vrm, details) = match &record.body {
         Body::Vehicle(v) => (vehicle_title(v), v.vrm.clone(), vehicle_details(v)),
         Body::Person(p) => (person_title(p), None, person_details(p)),
+        // Tables are never candidates.
+        Body::Variant(_) => return None,
     };
     Some(Hit {
         id: record.id.to_string(),
@@ -109,7 +111,7 @@ pub(crate) fn vehicle_hits(
     });
     let (hits, total) = best(judged, covered, today, most);
     let notes = if found.more { vec![too_many("give more of the mark, or make and colour")] } else { Vec::new() };
-    Found { hits, total, notes }
+    Found { hits, total: total + found.unread, notes }
 }
 
 /// Said of a list that was cut before it was scored: its end is arbitrary.
@@ -127,6 +129,7 @@ pub(crate) fn person_hits(
 ) -> Found {
     let most = permit.max_results();
     let mut notes = std::mem::take(&mut plan.notes);
+    plan.variants.clone_from(&found.variants);
     let scorer = beatcheck_search::PersonScorer::new(&plan).possible_from(permit.possible_odds_bits().into());
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };

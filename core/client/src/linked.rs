@@ -82,6 +82,7 @@ fn links(record: &Record) -> &[Link] {
     match &record.body {
         Body::Vehicle(v) => &v.links,
         Body::Person(p) => &p.links,
+        Body::Variant(_) => &[],
     }
 }
 
@@ -115,6 +116,7 @@ fn fits(link: &Link, record: &Record) -> bool {
         return true;
     }
     match &record.body {
+        Body::Variant(_) => false,
         Body::Vehicle(v) => v.vrm.is_none() || v.vrm == normalise_vrm(&link.text),
         Body::Person(p) => {
             let asked = name_tokens(&link.text);

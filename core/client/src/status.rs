@@ -146,7 +146,7 @@ impl Device {
         let purpose = purpose.and_then(|(g, p)| p.roles.get(&g.role)?.purposes.first().cloned()).unwrap_or_default();
         let permit = self.permit(view, &purpose, now).ok();
         let mut out = Vec::new();
-        for kind in [RecordKind::Vehicle, RecordKind::Person] {
+        for kind in RecordKind::ALL {
             for c in cover::of(view, permit.as_ref(), &loaded, &[kind], now) {
                 let digest = self.shelf.get(&c.id).map(|open| open.checkpoint()).transpose()?;
                 out.push(CompartmentStatus {

@@ -40,7 +40,7 @@ impl fmt::Debug for RecordId {
     }
 }
 
-/// The two subjects that can be checked.
+/// What a record is about: the two subjects that can be checked, and tables that help to find them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordKind {
@@ -48,6 +48,8 @@ pub enum RecordKind {
     Vehicle,
     /// A nominal.
     Person,
+    /// Names that are forms of one name; shown to nobody.
+    Variant,
 }
 
 impl RecordKind {
@@ -57,6 +59,16 @@ impl RecordKind {
         match self {
             Self::Vehicle => "vehicle",
             Self::Person => "person",
+            Self::Variant => "variant",
         }
+    }
+
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Vehicle, Self::Person, Self::Variant];
+
+    /// The kind that a word of [`RecordKind::as_str`] means.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == word)
     }
 }

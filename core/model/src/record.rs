@@ -45,6 +45,15 @@ pub enum Body {
     Vehicle(Vehicle),
     /// A nominal.
     Person(Person),
+    /// Forms of one name.
+    Variant(Variant),
+}
+
+/// Names that are forms of one name: short forms, spellings, transliterations. A hub adds such tables to those that are compiled in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variant {
+    /// As written; each form counts as each other.
+    pub forms: Vec<String>,
 }
 
 impl Body {
@@ -54,6 +63,7 @@ impl Body {
         match self {
             Self::Vehicle(_) => RecordKind::Vehicle,
             Self::Person(_) => RecordKind::Person,
+            Self::Variant(_) => RecordKind::Variant,
         }
     }
 
@@ -63,6 +73,7 @@ impl Body {
         match self {
             Self::Vehicle(v) => &v.markers,
             Self::Person(p) => &p.markers,
+            Self::Variant(_) => &[],
         }
     }
 }

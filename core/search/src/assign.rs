@@ -4,7 +4,8 @@
 //! second half of a double surname then need no rules of their own. What a pair says is in `weigh`.
 
 use crate::name::{is_particle, name_tokens};
-use crate::token::{PreparedToken, TokenLevel, prepare_token, token_level_alone};
+use crate::person::PersonPlan;
+use crate::token::{PreparedToken, TokenLevel, prepare_token, prepare_token_with, token_level_alone};
 use crate::weigh::{FURTHER_MOST, LEFT_OVER, NameRole, NameWeights, SWAPPED};
 use beatcheck_model::Name;
 
@@ -76,14 +77,15 @@ struct HeldToken {
 const NOT_HELD: f64 = -0.5;
 
 impl Asked {
-    pub(crate) fn new(surname: &[String], given: &[String], any: &[String]) -> Self {
+    pub(crate) fn new(plan: &PersonPlan) -> Self {
+        let prepare = |t: &str| prepare_token_with(t, plan.variants.get(t).map(Vec::as_slice).unwrap_or_default());
         let mut tokens = Vec::new();
         let mut joined = Vec::new();
-        for (role, part) in [(Role::Surname, surname), (Role::Given, given), (Role::Any, any)] {
+        for (role, part) in [(Role::Surname, &plan.surname), (Role::Given, &plan.given), (Role::Any, &plan.any)] {
             let all_particles = part.iter().all(|t| is_particle(t));
             for (i, t) in part.iter().enumerate() {
                 let particle = !all_particles && is_particle(t);
-                tokens.push(AskedToken { token: prepare_token(t), key: t.clone(), role, particle, first: i == 0 });
+                tokens.push(AskedToken { token: prepare(t), key: t.clone(), role, particle, first: i == 0 });
             }
             if part.len() > 1 && role != Role::Any && !part.iter().any(|t| t.ends_with('*')) {
                 let key = part.concat();

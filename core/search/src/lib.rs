@@ -48,7 +48,7 @@ pub use pattern::{PATTERN_KNOWN_MIN, VrmPattern};
 pub use person::{MAX_IDENTIFIER_LEN, PersonPlan, index_names, normalise_identifier, plan_person};
 pub use place::{PLACE_WORDS_MAX, PlaceQuery, Postcode, parse_place, place_keys, place_words};
 pub use score::{PersonMatch, PersonScorer, SEX_AGREES, SEX_DIFFERS, score_person};
-pub use token::{PreparedToken, TokenLevel, TokenSketch, prepare_token, token_level};
+pub use token::{PreparedToken, TokenLevel, TokenSketch, prepare_token, prepare_token_with, token_level};
 pub use vehicle::{VehicleMatch, VehiclePlan, plan_vehicle, score_vehicle};
 pub use vrm::{
     MAX_VIN_LEN, MAX_VRM_LEN, UkFormat, VIN_TAIL_MIN, decide_by_format, fold_vrm, normalise_vin, normalise_vrm,

@@ -12,6 +12,7 @@ use crate::vehicle::field;
 use crate::vrm::alphanumeric;
 use crate::weigh::NameRole;
 use beatcheck_model::{PartialDate, Person, PersonQuery, Reason, Sex};
+use std::collections::BTreeMap;
 
 /// Longest identifier that is searched for, in characters after normalising.
 pub const MAX_IDENTIFIER_LEN: usize = 64;
@@ -38,6 +39,8 @@ pub struct PersonPlan {
     pub height: Option<HeightBand>,
     /// Address or part of one.
     pub place: Option<PlaceQuery>,
+    /// Other forms of tokens of this plan, by tables that came from a hub.
+    pub variants: BTreeMap<String, Vec<String>>,
     /// What is to be said of the question itself: a check letter that does not fit, details that a number contradicts.
     pub notes: Vec<Reason>,
 }
@@ -80,6 +83,7 @@ pub fn plan_person(q: &PersonQuery, today: PartialDate) -> Result<PersonPlan, In
         driver: DriverNumber::read(&normal, today),
         height: field(q.height.as_deref())?.map(parse_height).transpose()?,
         place: parse_place(field(q.address.as_deref())?, field(q.postcode.as_deref())?)?,
+        variants: BTreeMap::new(),
         notes: Vec::new(),
     };
     let born = plan.dob.is_some() && !aged;

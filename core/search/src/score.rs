@@ -76,7 +76,7 @@ impl<'a> PersonScorer<'a> {
     /// Prepares the tokens of a plan.
     #[must_use]
     pub fn new(plan: &'a PersonPlan) -> Self {
-        Self { plan, asked: Asked::new(&plan.surname, &plan.given, &plan.any), possible_from: POSSIBLE_FROM }
+        Self { plan, asked: Asked::new(plan), possible_from: POSSIBLE_FROM }
     }
 
     /// Draws the line between a possible match and a near miss at these odds in bits, instead of at -3 (policy's

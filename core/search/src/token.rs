@@ -97,6 +97,8 @@ pub struct PreparedToken {
     sound: u32,
     first: u8,
     forms: &'static [&'static str],
+    /// Further forms, by tables that came from a hub.
+    also: Arc<[String]>,
     /// First letters of `forms`, as in `letters`.
     form_initials: u64,
     comparers: Arc<Comparers>,
@@ -137,10 +139,23 @@ impl PreparedToken {
 /// Prepares a token of a plan, or of [`crate::name_tokens`], for many comparisons. One that ends in `*` is a beginning.
 #[must_use]
 pub fn prepare_token(t: &str) -> PreparedToken {
+    prepare_token_with(t, &[])
+}
+
+/// As [`prepare_token`], with further forms of the name that are not in the compiled tables.
+///
+/// ```
+/// use beatcheck_search::{TokenLevel, phonetic_key, prepare_token_with, token_level};
+/// let asked = prepare_token_with("yehudit", &["judy".to_owned()]);
+/// assert_eq!(token_level(&asked, "judy", &phonetic_key("judy")), Some(TokenLevel::Nickname));
+/// ```
+#[must_use]
+pub fn prepare_token_with(t: &str, also: &[String]) -> PreparedToken {
     let (t, prefix) = t.strip_suffix('*').map_or((t, false), |t| (t, true));
     let (letters, chars) = letters(t);
     let forms = if prefix { &[] } else { forms(t) };
-    let form_initials = forms.iter().filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
+    let all = forms.iter().copied().chain(also.iter().map(String::as_str));
+    let form_initials = all.filter_map(|f| f.chars().next()).fold(0, |m, c| m | letter_bit(c));
     let comparers = Arc::new(Comparers {
         osa: osa::BatchComparator::new(t.chars()),
         jaro_winkler: jaro_winkler::BatchComparator::new(t.chars()),
@@ -156,6 +171,7 @@ pub fn prepare_token(t: &str) -> PreparedToken {
         sound,
         first,
         forms,
+        also: also.into(),
         form_initials,
         comparers,
     }
@@ -231,7 +247,8 @@ fn level_with(q: &PreparedToken, v: &str, sounds: impl FnOnce() -> bool) -> Opti
     if edits <= 1 {
         return Some(TokenLevel::Near1);
     }
-    if q.form_initials & v.chars().next().map_or(0, letter_bit) != 0 && q.forms.binary_search(&v).is_ok() {
+    let form = |q: &PreparedToken| q.forms.binary_search(&v).is_ok() || q.also.iter().any(|f| f == v);
+    if q.form_initials & v.chars().next().map_or(0, letter_bit) != 0 && form(q) {
         return Some(TokenLevel::Nickname);
     }
     if edits == 2 && short >= 5 {

@@ -26,6 +26,7 @@ mod reserve;
 mod shelf;
 mod staging;
 mod state;
+mod variants;
 
 pub use db::assert_sqlite_version;
 pub use error::StoreError;

@@ -15,6 +15,8 @@ const PACKED: usize = 8;
 const SLOTS: usize = 36 * 36;
 /// Marks from which on two threads look.
 const SPLIT: usize = 200_000;
+/// Marks looked at together.
+const RUN: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Marks {
@@ -116,13 +118,17 @@ impl Marks {
 
     fn scan(&self, range: Range<usize>, masks: &Masks, fits: &impl Fn(usize) -> bool, most: usize) -> Vec<usize> {
         let mut out = Vec::new();
-        for (i, mark) in self.packed[range.clone()].iter().enumerate() {
-            if masks.may_match(*mark) && fits(range.start + i) {
-                out.push(range.start + i);
+        let mut at = range.start;
+        for run in self.packed[range].chunks(RUN) {
+            // Nearly no run holds what is sought: all of it is looked at together, without a branch.
+            if masks.any(run) {
+                let found = run.iter().enumerate().filter(|(i, m)| masks.may_match(**m) && fits(at + i));
+                out.extend(found.map(|(i, _)| at + i).take(most - out.len()));
                 if out.len() == most {
                     break;
                 }
             }
+            at += run.len();
         }
         out
     }
@@ -147,7 +153,21 @@ fn slot(mark: &[u8]) -> Option<usize> {
 
 /// What a mark must hold to be of a shape, as eight bytes compared at once: the longest known piece of it, at each place
 /// where that may stand. It may let others pass.
-struct Masks(Vec<(u64, u64)>);
+struct Masks {
+    places: Vec<(u64, u64)>,
+    /// Two known characters side by side, each eight times over.
+    pair: Option<(u64, u64)>,
+}
+
+/// Each byte the same.
+fn eightfold(b: u8) -> u64 {
+    u64::from_le_bytes([b; PACKED])
+}
+
+/// Sets the high bit of each byte that is zero, and perhaps of some above one.
+fn zero_bytes(v: u64) -> u64 {
+    v.wrapping_sub(0x0101_0101_0101_0101) & !v & 0x8080_8080_8080_8080
+}
 
 impl Masks {
     fn of(pattern: &VrmPattern) -> Self {
@@ -155,8 +175,10 @@ impl Masks {
         let pieces: Vec<&str> = text.split('*').collect();
         let known = |p: &str| p.bytes().filter(|b| *b != b'?').count();
         let Some((at, piece)) = pieces.iter().enumerate().max_by_key(|(_, p)| known(p)) else {
-            return Self(Vec::new());
+            return Self { places: Vec::new(), pair: None };
         };
+        let pair = piece.as_bytes().array_windows().find(|w: &&[u8; 2]| !w.contains(&b'?'));
+        let pair = pair.map(|[a, b]| (eightfold(*a), eightfold(*b)));
         let (first, last) = (at == 0, at + 1 == pieces.len());
         let mut out = Vec::new();
         for shift in 0..=PACKED.saturating_sub(piece.len()) {
@@ -173,12 +195,22 @@ impl Masks {
             }
             out.push((u64::from_le_bytes(mask), u64::from_le_bytes(value)));
         }
-        Self(out)
+        Self { places: out, pair }
+    }
+
+    /// Whether any of these marks may match.
+    fn any(&self, marks: &[[u8; PACKED]]) -> bool {
+        let Some((a, b)) = self.pair else { return true };
+        let found = marks.iter().fold(0, |found, m| {
+            let m = u64::from_le_bytes(*m);
+            found | (zero_bytes(m ^ a) & (zero_bytes(m ^ b) >> 8))
+        });
+        found != 0
     }
 
     fn may_match(&self, mark: [u8; PACKED]) -> bool {
         let mark = u64::from_le_bytes(mark);
-        self.0.iter().any(|(mask, value)| mark & mask == *value)
+        self.places.iter().any(|(mask, value)| mark & mask == *value)
     }
 }
 

@@ -17,6 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// Vehicle candidates of one check, at most: the mark as written first, then the decided reading, the VIN, look-alikes.
 pub const CANDIDATES_MAX: usize = 500;
 
+/// Rows read for part of a mark, of one compartment, where policy shows no more: some may turn out to have expired.
+const PATTERN_ROWS: usize = 64;
+
 /// Vehicles one slip away, of one compartment, at most: a store of millions has some for every mark.
 const NEAR_MAX: usize = 5;
 
@@ -34,7 +37,9 @@ pub struct Candidate {
 pub struct VehicleCandidates {
     /// At most [`CANDIDATES_MAX`]. Not scored, and expired ones included.
     pub candidates: Vec<Candidate>,
-    /// Whether there were more than are here: part of a mark that too many bear.
+    /// Vehicles of which part of the mark agrees beyond those that were read: they are counted and not here.
+    pub unread: u64,
+    /// Whether there were more than were counted: part of a mark that too many bear.
     pub more: bool,
 }
 
@@ -94,7 +99,8 @@ impl Shelf {
     pub fn vehicles(&self, permit: &Permit, plan: &VehiclePlan) -> Result<VehicleCandidates, StoreError> {
         let permitted = self.permitted(permit, RecordKind::Vehicle);
         let mut found: Vec<(usize, Candidate)> = Vec::new();
-        let mut more = false;
+        let (mut more, mut unread) = (false, 0);
+        let rows = PATTERN_ROWS.max(permit.max_results());
         for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
             if let Some(pattern) = &plan.pattern {
@@ -106,7 +112,9 @@ impl Shelf {
                     marks.matching(pattern, &looks.filter(&plan.look), CANDIDATES_MAX + 1)
                 };
                 more |= rids.len() > CANDIDATES_MAX;
-                for rid in rids.into_iter().take(CANDIDATES_MAX) {
+                // All agree alike: who is not shown need not be decrypted.
+                unread += rids.len().min(CANDIDATES_MAX).saturating_sub(rows) as u64;
+                for rid in rids.into_iter().take(rows.min(CANDIDATES_MAX)) {
                     let record = records::by_rid(read.conn()?, rid)?.ok_or(StoreError::Corrupt)?;
                     found.push((0, Candidate { compartment: *id, record }));
                 }
@@ -126,7 +134,7 @@ impl Shelf {
         found.sort_by_key(|(rank, _)| *rank);
         more |= found.len() > CANDIDATES_MAX;
         found.truncate(CANDIDATES_MAX);
-        Ok(VehicleCandidates { candidates: found.into_iter().map(|(_, c)| c).collect(), more })
+        Ok(VehicleCandidates { candidates: found.into_iter().map(|(_, c)| c).collect(), unread, more })
     }
 
     /// The records of permitted compartments that say to be linked with the one of this key, at most 50 of each.
@@ -150,7 +158,30 @@ impl Shelf {
     /// # Errors
     /// As [`Shelf::vehicles`].
     pub fn persons(&self, permit: &Permit, plan: &PersonPlan) -> Result<PersonCandidates, StoreError> {
-        persons::candidates(&self.permitted(permit, RecordKind::Person), plan)
+        let variants = self.variants(permit, plan)?;
+        let mut found = if variants.is_empty() {
+            persons::candidates(&self.permitted(permit, RecordKind::Person), plan)?
+        } else {
+            let plan = PersonPlan { variants: variants.clone(), ..plan.clone() };
+            persons::candidates(&self.permitted(permit, RecordKind::Person), &plan)?
+        };
+        found.variants = variants;
+        Ok(found)
+    }
+
+    /// The other forms of the names asked, by the tables of permitted compartments.
+    fn variants(&self, permit: &Permit, plan: &PersonPlan) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+        let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (_, compartment) in self.permitted(permit, RecordKind::Variant) {
+            let table = compartment.variants(&mut compartment.read()?)?;
+            for token in plan.surname.iter().chain(&plan.given).chain(&plan.any) {
+                let forms: Vec<String> = table.forms(token).cloned().collect();
+                if !forms.is_empty() {
+                    out.entry(token.clone()).or_default().extend(forms);
+                }
+            }
+        }
+        Ok(out)
     }
 
     /// The record with this id in this compartment; `None` if it is not there, or the compartment is not permitted or

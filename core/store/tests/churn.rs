@@ -186,7 +186,7 @@ fn best(plan: &PersonPlan, found: &PersonCandidates) -> Option<f64> {
     let scorer = PersonScorer::new(plan);
     let scores = found.candidates.iter().filter_map(|c| match &c.record.body {
         Body::Person(p) => scorer.score(p, &found.weights).map(|m| m.score),
-        Body::Vehicle(_) => None,
+        _ => None,
     });
     scores.max_by(f64::total_cmp)
 }

@@ -365,7 +365,7 @@ fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is
         let plan = beatcheck_search::plan_vehicle(&query).unwrap();
         let marks = shelf.vehicles(&permit(1), &plan).unwrap().candidates.into_iter().map(|c| match c.record.body {
             Body::Vehicle(v) => v.vrm.unwrap(),
-            Body::Person(_) => unreachable!(),
+            _ => unreachable!(),
         });
         marks.collect::<Vec<_>>()
     };

@@ -10,7 +10,7 @@
 //! ```
 
 use crate::columns::{Column, Columnar, ListCol, OptCol, Reader, StrCol, U8Col, U32Col, U64Col, put_varint};
-use crate::record_columns::{DateCol, PersonCols, VehicleCols};
+use crate::record_columns::{DateCol, PersonCols, VariantCols, VehicleCols};
 use crate::{RECORD_SCHEMA, WireError};
 use beatcheck_model::{Body, Record, RecordId, RecordKind, Timestamp};
 
@@ -95,9 +95,19 @@ impl CommonCols {
     }
 }
 
+/// The kind of record as a batch writes it.
+const fn kind_code(kind: RecordKind) -> u8 {
+    match kind {
+        RecordKind::Vehicle => 0,
+        RecordKind::Person => 1,
+        RecordKind::Variant => 2,
+    }
+}
+
 enum BodyCols {
     Vehicle(Box<VehicleCols>),
     Person(Box<PersonCols>),
+    Variant(Box<VariantCols>),
 }
 
 /// Encodes changes of one kind of record, in rising sequence.
@@ -117,6 +127,7 @@ pub fn encode(kind: RecordKind, changes: &[Change]) -> Result<Vec<u8>, WireError
     let mut body = match kind {
         RecordKind::Vehicle => BodyCols::Vehicle(Box::default()),
         RecordKind::Person => BodyCols::Person(Box::default()),
+        RecordKind::Variant => BodyCols::Variant(Box::default()),
     };
     let (mut last, mut upserts) = (0, 0_u64);
     for c in changes {
@@ -132,6 +143,7 @@ pub fn encode(kind: RecordKind, changes: &[Change]) -> Result<Vec<u8>, WireError
                 match (&mut body, &r.body) {
                     (BodyCols::Vehicle(cols), Body::Vehicle(v)) => cols.push(v),
                     (BodyCols::Person(cols), Body::Person(p)) => cols.push(p),
+                    (BodyCols::Variant(cols), Body::Variant(v)) => cols.push(v),
                     _ => return Err(bad),
                 }
             }
@@ -142,7 +154,7 @@ pub fn encode(kind: RecordKind, changes: &[Change]) -> Result<Vec<u8>, WireError
             }
         }
     }
-    let mut out = vec![VERSION, RECORD_SCHEMA, u8::from(kind == RecordKind::Person)];
+    let mut out = vec![VERSION, RECORD_SCHEMA, kind_code(kind)];
     put_varint(&mut out, changes.len() as u64);
     put_varint(&mut out, upserts);
     ops.encode(&mut out);
@@ -154,6 +166,7 @@ pub fn encode(kind: RecordKind, changes: &[Change]) -> Result<Vec<u8>, WireError
     match &body {
         BodyCols::Vehicle(cols) => cols.encode(&mut out),
         BodyCols::Person(cols) => cols.encode(&mut out),
+        BodyCols::Variant(cols) => cols.encode(&mut out),
     }
     Ok(out)
 }
@@ -186,6 +199,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Change>, WireError> {
     let mut body = match kind {
         0 => BodyCols::Vehicle(VehicleCols::decode(&mut r, upserts)?.into()),
         1 => BodyCols::Person(PersonCols::decode(&mut r, upserts)?.into()),
+        2 => BodyCols::Variant(VariantCols::decode(&mut r, upserts)?.into()),
         _ => return Err(WireError::Malformed("batch")),
     };
     if !r.0.is_empty() {
@@ -210,6 +224,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Change>, WireError> {
                 body: match &mut body {
                     BodyCols::Vehicle(cols) => Body::Vehicle(cols.take()?),
                     BodyCols::Person(cols) => Body::Person(cols.take()?),
+                    BodyCols::Variant(cols) => Body::Variant(cols.take()?),
                 },
             })),
             1 => {

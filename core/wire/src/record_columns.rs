@@ -3,7 +3,7 @@
 use crate::WireError;
 use crate::columns::{Column, Columnar, Reader, U8Col, U16Col, columnar};
 use beatcheck_model::{
-    Address, Disclosure, Event, Identifier, Link, Marker, Name, PartialDate, Person, Sex, Status, Vehicle,
+    Address, Disclosure, Event, Identifier, Link, Marker, Name, PartialDate, Person, Sex, Status, Variant, Vehicle,
 };
 
 /// Dates as three columns: years, months, days.
@@ -80,3 +80,4 @@ columnar!(Person, PersonCols {
     height_band: String, identifiers: Vec<Identifier>, addresses: Vec<Address>, markers: Vec<Marker>,
     statuses: Vec<Status>, summary: String, events: Vec<Event>, links: Vec<Link>, photo_ref: String,
 });
+columnar!(Variant, VariantCols { forms: Vec<String> });

@@ -101,11 +101,14 @@ const PERSON: [&str; 16] = [
     "events",
 ];
 
+const VARIANT: [&str; 1] = ["forms"];
+
 /// The fields that a record of this kind has.
 pub(super) fn names(kind: RecordKind) -> Vec<&'static str> {
     let own: &[&str] = match kind {
         RecordKind::Vehicle => &VEHICLE,
         RecordKind::Person => &PERSON,
+        RecordKind::Variant => &VARIANT,
     };
     own.iter().chain(&COMMON).copied().collect()
 }
@@ -122,6 +125,7 @@ pub(super) fn parts(field: &str) -> Option<&'static [&'static str]> {
         "events" => &["kind", "date", "text", "outcome"],
         "links" => &["kind", "target_key", "text"],
         "dob" => &["date"],
+        "forms" => &["form"],
         _ => return None,
     })
 }

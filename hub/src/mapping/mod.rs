@@ -204,6 +204,9 @@ impl Mapping {
                     "map `surname`, `given` or `identifiers`: without one no person can be found",
                 ));
             }
+            RecordKind::Variant if !any(&["forms"]) => {
+                return Err(at(source_span, "map `forms`: the names that are forms of one name"));
+            }
             _ => {}
         }
         if let Some(m) = file.markers.iter().find(|m| m.get_ref().code.is_empty() || m.get_ref().text.is_empty()) {

@@ -6,7 +6,7 @@ use super::lists::{Item, items};
 use super::{AsOf, Column, ConstantMarker, Mapping};
 use beatcheck_model::{
     Address, Body, Disclosure, Event, FLAG_VRM_UNUSABLE, FLAG_YEAR_UNREADABLE, Identifier, Link, Marker, Name,
-    PartialDate, Person, Record, RecordId, RecordKind, Status, Timestamp, Vehicle, sex_text,
+    PartialDate, Person, Record, RecordId, RecordKind, Status, Timestamp, Variant, Vehicle, sex_text,
 };
 use csv::StringRecord;
 use std::collections::{BTreeMap, HashMap};
@@ -106,6 +106,9 @@ impl<'m> RowReader<'m> {
         let body = match source.kind {
             RecordKind::Vehicle => Body::Vehicle(self.vehicle(c, &mut flags)),
             RecordKind::Person => Body::Person(self.person(c)),
+            RecordKind::Variant => Body::Variant(Variant {
+                forms: self.list(c, "forms", |_, i| Some(i.text("form")).filter(|f| !f.is_empty())),
+            }),
         };
         let source_key = if self.key.is_empty() { String::new() } else { self.key(row).unwrap_or_default().join("|") };
         let record = Record {

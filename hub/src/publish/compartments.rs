@@ -87,7 +87,7 @@ pub(super) fn read_all(conn: &Connection) -> Result<Vec<(i64, State)>, HubError>
             name: r.get(2)?,
             source: r.get(3)?,
             title: r.get(4)?,
-            kind: if kind == RecordKind::Person.as_str() { RecordKind::Person } else { RecordKind::Vehicle },
+            kind: RecordKind::parse(&kind).unwrap_or(RecordKind::Vehicle),
             offline_allowed: r.get(6)?,
             warnings: r.get(7)?,
             due_every_hours: r.get(8)?,

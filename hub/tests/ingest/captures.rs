@@ -79,7 +79,7 @@ fn a_month_of_a_real_list_is_its_real_difference() {
         d.0.values()
             .filter_map(|r| match &r.body {
                 beatcheck_model::Body::Vehicle(v) => v.vrm.clone(),
-                beatcheck_model::Body::Person(_) => None,
+                _ => None,
             })
             .collect()
     };

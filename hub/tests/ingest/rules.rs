@@ -28,7 +28,7 @@ fn differences_become_changes_and_sameness_costs_nothing() {
     let at = |w| desk.hub.reconstruct("stolen", w, &id(&["1"], 0)).unwrap().map(|r| (r.version, r.body));
     let make = |b: Body| match b {
         Body::Vehicle(v) => v.make,
-        Body::Person(_) => unreachable!(),
+        _ => unreachable!(),
     };
     assert_eq!(at(first.watermark).map(|(v, b)| (v, make(b))), Some((1, "Ford".into())));
     assert_eq!(at(third.watermark).map(|(v, b)| (v, make(b))), Some((2, "Audi".into())));
@@ -62,7 +62,7 @@ fn duplicates_are_records_of_their_own_and_keep_their_identity() {
     let makes: Vec<String> = (0..3)
         .map(|o| match desk.hub.reconstruct("stolen", edited.watermark, &id(&["1"], o)).unwrap().unwrap().body {
             Body::Vehicle(v) => v.make,
-            Body::Person(_) => unreachable!(),
+            _ => unreachable!(),
         })
         .collect();
     assert_eq!(makes, ["Ford", "Seat", "Fiat"]);

@@ -269,7 +269,7 @@ impl Run<'_> {
         let now = self.device.now();
         let loaded = self.device.shelf.ids();
         let mut consulted = Vec::new();
-        for kind in [beatcheck_model::RecordKind::Vehicle, beatcheck_model::RecordKind::Person] {
+        for kind in beatcheck_model::RecordKind::ALL {
             consulted.extend(crate::check::consulted(&crate::cover::of(&view, None, &loaded, &[kind], now)));
         }
         consulted.iter_mut().for_each(|c| c.state = "held".into());

@@ -12,11 +12,12 @@ mod rank;
 use crate::pool::Read;
 use crate::records::{self, Compartment};
 use crate::{Candidate, StoreError};
-use beatcheck_search::{DobQuery, LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token};
+use beatcheck_search::{DobQuery, LevelCounts, NameRole, NameWeights, PersonPlan, prepare_token_with};
 use beatcheck_wire::CompartmentId;
 use index::Index;
 use place::Placed;
 use rank::{Asked, Beside, Counted, Kind, Ranked, Text};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Person candidates of one check, at most.
@@ -37,6 +38,8 @@ pub struct PersonCandidates {
     pub weights: NameWeights,
     /// Persons in the permitted compartments.
     pub persons: u64,
+    /// Other forms of the names asked, by the hub's tables: the plan must have them to be scored by ([`PersonPlan::variants`]).
+    pub variants: BTreeMap<String, Vec<String>>,
     /// Whether there were more than are here: the question is too general to find one person by.
     pub more: bool,
 }
@@ -115,7 +118,8 @@ fn tokens(plan: &PersonPlan) -> Vec<Text> {
         let kind = |i: usize| if i < firsts { Kind::First } else { Kind::Further };
         let all = texts.iter().enumerate().map(|(i, t)| (t.clone(), kind(i)));
         for (text, kind) in all.chain(joined.map(|t| (t, Kind::Joined))) {
-            let token = prepare_token(&text);
+            let also = plan.variants.get(&text).map(Vec::as_slice).unwrap_or_default();
+            let token = prepare_token_with(&text, also);
             if out.len() < ASKED_MAX && !out.iter().any(|t| t.role == role && t.token.key() == text) {
                 out.push(Text { token, role, kind });
             }

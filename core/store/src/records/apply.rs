@@ -266,7 +266,7 @@ struct KeySet {
 impl KeySet {
     fn of(record: Option<&Record>) -> Self {
         match record.map(keys_of) {
-            None => Self::default(),
+            None | Some(Keys::Variant) => Self::default(),
             Some(Keys::Vehicle { vrm, folded, vin, vin_tail, look, links }) => Self {
                 text: [("vrm", vrm), ("folded", folded), ("vin", vin), ("vin_tail", vin_tail)]
                     .into_iter()

@@ -35,6 +35,7 @@ pub(super) fn build(
     conn.execute_batch(match kind {
         RecordKind::Vehicle => include_str!("../../migrations/records_vehicles.sql"),
         RecordKind::Person => include_str!("../../migrations/records_persons.sql"),
+        RecordKind::Variant => "",
     })?;
     let mut load = Load::default();
     let mut read = 0;
@@ -116,6 +117,7 @@ impl Load {
                 self.folded.extend(folded, rid)?;
                 self.vin.extend(vin, rid)?;
             }
+            Keys::Variant => {}
             Keys::Person { tokens, birth, idents, places, links } => {
                 for token in tokens {
                     let fresh = self.vocab.len() as u32 + 1;

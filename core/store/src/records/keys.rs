@@ -23,6 +23,8 @@ pub(crate) enum Keys {
         places: Vec<String>,
         links: Vec<String>,
     },
+    /// Read whole, never looked up by key.
+    Variant,
 }
 
 /// What a vehicle looks like, in the words by which it is filtered.
@@ -49,6 +51,7 @@ pub(crate) fn keys_of(record: &Record) -> Keys {
                 links: links(&v.links),
             }
         }
+        Body::Variant(_) => Keys::Variant,
         Body::Person(p) => Keys::Person {
             tokens: search::index_names(p),
             birth: Birth {

@@ -18,6 +18,7 @@ use crate::marks::Marks;
 use crate::persons::index::Index;
 use crate::pool::{self, Pool, Read, Stamp};
 use crate::records::looks::Looks;
+use crate::variants::Variants;
 use crate::{Key, StoreError, db, files};
 use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::Hash32;
@@ -75,6 +76,7 @@ pub struct Compartment {
     filter: RwLock<Option<Filter>>,
     marks: RwLock<Option<Arc<Marks>>>,
     looks: RwLock<Option<Arc<Looks>>>,
+    variants: RwLock<Option<Arc<Variants>>>,
     /// Of the last states, newest last: the one before still answers while a delta commits.
     indexes: RwLock<Vec<Arc<Index>>>,
 }
@@ -109,6 +111,7 @@ impl Compartment {
             filter: RwLock::new(None),
             marks: RwLock::new(None),
             looks: RwLock::new(None),
+            variants: RwLock::new(None),
             indexes: RwLock::default(),
         })
     }
@@ -237,6 +240,9 @@ impl Compartment {
             RecordKind::Person => {
                 self.index(&mut read)?;
             }
+            RecordKind::Variant => {
+                self.variants(&mut read)?;
+            }
         }
         Ok(())
     }
@@ -272,6 +278,18 @@ impl Compartment {
         }
         let loaded = Arc::new(Marks::load(read.conn()?, stamp)?);
         *self.marks.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// The forms of names of the state that `read` sees, loaded if need be.
+    pub(crate) fn variants(&self, read: &mut Read<'_>) -> Result<Arc<Variants>, StoreError> {
+        let stamp = read.stamp()?;
+        let kept = self.variants.read().map_err(|_| StoreError::Closed)?.clone();
+        if let Some(variants) = kept.filter(|v| v.stamp == stamp) {
+            return Ok(variants);
+        }
+        let loaded = Arc::new(Variants::load(read.conn()?, stamp)?);
+        *self.variants.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
         Ok(loaded)
     }
 

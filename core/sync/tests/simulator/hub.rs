@@ -134,7 +134,7 @@ impl Hub {
                 RecordKind::Vehicle => {
                     Body::Vehicle(Vehicle { vrm: Some(format!("AB{}", self.seq)), vin: text, ..Vehicle::default() })
                 }
-                RecordKind::Person => Body::Person(Person { summary: text, ..Person::default() }),
+                _ => Body::Person(Person { summary: text, ..Person::default() }),
             };
             let record = Record {
                 id,
