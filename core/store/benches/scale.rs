@@ -7,7 +7,7 @@ mod common;
 use beatcheck_model::{PartialDate, RecordKind};
 use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
 use beatcheck_store::{Checkpoint, Compartment, Journal, Shelf};
-use beatcheck_wire::batch::Change;
+use beatcheck_wire::batch::{Change, Op};
 use common::*;
 use std::sync::Arc;
 use std::time::Instant;
@@ -65,11 +65,59 @@ fn spread(what: &str, times: u32, mut f: impl FnMut(u32)) {
 fn expected(n: u32, make: fn(u32) -> Change) -> Checkpoint {
     let mut digest = beatcheck_wire::digest::RowDigest::default();
     for i in 0..n {
-        if let beatcheck_wire::batch::Op::Upsert(r) = make(i).op {
+        if let Op::Upsert(r) = make(i).op {
             digest.add(&beatcheck_wire::digest::canonical(&r).unwrap());
         }
     }
     Checkpoint { watermark: 1, manifest_version: 1, digest: digest.finish(), rows: n.into(), unsearchable: 0 }
+}
+
+fn row_bytes(change: Change) -> u64 {
+    match change.op {
+        Op::Upsert(r) => beatcheck_wire::digest::canonical(&r).unwrap().len() as u64,
+        Op::Delete { .. } => 0,
+    }
+}
+
+/// Deltas of changed persons onto a compartment whose index is in use; microseconds for each changed record.
+fn deltas(held: &Compartment, n: u32) {
+    let mut digest = beatcheck_wire::digest::RowDigest::default();
+    for i in 0..n {
+        if let Op::Upsert(r) = a_person(i).op {
+            digest.add(&beatcheck_wire::digest::canonical(&r).unwrap());
+        }
+    }
+    for size in [100, 1_000, 10_000] {
+        let mut took = Vec::new();
+        for _ in 0..5 {
+            let base = held.checkpoint().unwrap();
+            let mut changes = Vec::new();
+            for i in 0..size {
+                let at = (i * 97 + took.len() as u32 * 13) % n;
+                let (Op::Upsert(old), Op::Upsert(mut new)) = (a_person(at).op, a_person(at.wrapping_mul(31) % n).op)
+                else {
+                    unreachable!()
+                };
+                let held_now = CHANGED.with_borrow(|c| c.get(&at).cloned()).unwrap_or(*old);
+                (new.id, new.version) = (held_now.id, held_now.version + 1);
+                digest.remove(&beatcheck_wire::digest::canonical(&held_now).unwrap());
+                digest.add(&beatcheck_wire::digest::canonical(&new).unwrap());
+                CHANGED.with_borrow_mut(|c| c.insert(at, (*new).clone()));
+                changes.push(Change { seq: base.watermark + 1 + u64::from(i), op: Op::Upsert(new) });
+            }
+            let watermark = base.watermark + u64::from(size);
+            let expect = Checkpoint { watermark, manifest_version: watermark, digest: digest.finish(), ..base.clone() };
+            let start = Instant::now();
+            held.apply(base.watermark, &mut stream(&changes), &expect).unwrap();
+            took.push(start.elapsed().as_secs_f64() * 1e6 / f64::from(size));
+        }
+        took.sort_by(f64::total_cmp);
+        eprintln!("delta of {size} changed persons: {:.0} us a record (median of 5)", took[2]);
+    }
+}
+
+thread_local! {
+    static CHANGED: std::cell::RefCell<std::collections::BTreeMap<u32, beatcheck_model::Record>> = std::cell::RefCell::default();
 }
 
 fn load(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Change) -> Compartment {
@@ -78,7 +126,9 @@ fn load(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Change
     let out = timed(&format!("build {n} of {}", kind.as_str()), || {
         Compartment::build(&path, &key(1), kind, &mut (0..n).map(|i| Ok(make(i))), &expect, &mut |_| ()).unwrap()
     });
-    eprintln!("  {:.0} B a row", path.metadata().unwrap().len() as f64 / f64::from(n));
+    let rows: u64 = (0..n).map(|i| row_bytes(make(i))).sum();
+    let (file, n) = (path.metadata().unwrap().len() as f64, f64::from(n));
+    eprintln!("  {:.0} B a row in the file, of which {:.0} are the row itself", file / n, rows as f64 / n);
     out
 }
 
@@ -88,7 +138,7 @@ fn main() {
     let shelf = Shelf::new();
     shelf.put(compartment(1), Arc::new(load(dir.path(), RecordKind::Vehicle, n, a_vehicle)));
     let ask = |n: u32| {
-        let beatcheck_wire::batch::Op::Upsert(r) = a_vehicle(n).op else { unreachable!() };
+        let Op::Upsert(r) = a_vehicle(n).op else { unreachable!() };
         let beatcheck_model::Body::Vehicle(v) = r.body else { unreachable!() };
         let vrm = v.vrm.unwrap();
         VehiclePlan { vrm_folded: Some(fold_vrm(&vrm)), vrm: Some(vrm), ..VehiclePlan::default() }
@@ -116,10 +166,11 @@ fn main() {
     drop(persons);
     let persons = timed("open", || Compartment::open(&path, &key(1), RecordKind::Person).unwrap());
     let shelf = Shelf::new();
-    shelf.put(compartment(1), Arc::new(persons));
+    let persons = Arc::new(persons);
+    shelf.put(compartment(1), persons.clone());
     timed("warm", || shelf.warm().unwrap());
     let plan = |i: u32, dob: bool| {
-        let beatcheck_wire::batch::Op::Upsert(r) = a_person(i.wrapping_mul(7919) % n).op else { unreachable!() };
+        let Op::Upsert(r) = a_person(i.wrapping_mul(7919) % n).op else { unreachable!() };
         let beatcheck_model::Body::Person(p) = r.body else { unreachable!() };
         let name = &p.names[0];
         let tokens = beatcheck_search::name_tokens(&format!("{} {}", name.surname, name.given));
@@ -131,4 +182,5 @@ fn main() {
     spread("person by name", 200, |i| {
         assert!(!shelf.persons(&permit(99), &plan(i, false)).unwrap().candidates.is_empty());
     });
+    deltas(&persons, n);
 }
