@@ -89,6 +89,8 @@ pub struct VehicleQuery {
     pub body_type: Option<String>,
     #[uniffi(default = None)]
     pub year: Option<String>,
+    #[uniffi(default = None)]
+    pub page: Option<u32>,
 }
 
 #[uniffi::remote(Record)]
@@ -113,6 +115,8 @@ pub struct PersonQuery {
     pub address: Option<String>,
     #[uniffi(default = None)]
     pub postcode: Option<String>,
+    #[uniffi(default = None)]
+    pub page: Option<u32>,
 }
 
 #[uniffi::remote(Record)]

@@ -169,6 +169,9 @@ pub(crate) struct VehicleArgs {
     /// Year of manufacture: 2015, 2010-2014, or ~2015 for about that year
     #[arg(long)]
     pub(crate) year: Option<String>,
+    /// Which page of the list, from 1; each is a check of its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) page: Option<u32>,
     #[command(flatten)]
     pub(crate) check: CheckArgs,
 }
@@ -210,6 +213,9 @@ pub(crate) struct PersonArgs {
     /// Postcode, or the beginning of one: 'B15 2TT', 'B15 2', B15
     #[arg(long)]
     pub(crate) postcode: Option<String>,
+    /// Which page of the list, from 1; each is a check of its own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) page: Option<u32>,
     #[command(flatten)]
     pub(crate) check: CheckArgs,
 }

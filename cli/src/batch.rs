@@ -135,6 +135,11 @@ fn query(fields: Map<String, Value>) -> Result<Query, String> {
     if let Some(name) = known.iter().find(is_text) {
         return Err(format!("\"{name}\" must be a text"));
     }
+    if !matches!(fields.get("page"), None | Some(Value::Null))
+        && !fields.get("page").is_some_and(|p| p.as_u64().is_some_and(|p| (1..=u64::from(u32::MAX)).contains(&p)))
+    {
+        return Err("\"page\" must be a number from 1".into());
+    }
     let sex = fields.get("sex").and_then(Value::as_str).unwrap_or_default();
     if known.contains(&"sex") && !sex.trim().is_empty() && sex_text::parse(sex).is_none() {
         return Err("\"sex\" must be m, f, other or unknown".into());
@@ -225,6 +230,8 @@ mod tests {
             ("{\"kind\":\"secret\"}", "kind"),
             ("{\"kind\":\"person\",\"dob\":[\"secret\"]}", "dob"),
             ("{\"kind\":\"person\",\"sex\":\"secret\"}", "sex"),
+            ("{\"kind\":\"person\",\"page\":\"secret\"}", "page"),
+            ("{\"kind\":\"person\",\"page\":0}", "page"),
             ("{\"kind\":\"vehicle\",\"purpose\":5,\"vrm\":\"secret\"}", "purpose"),
         ] {
             let problem = problem(text);

@@ -18,8 +18,15 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Wipe(a) => wipe(&a, context),
         DeviceCommand::Check(CheckCommand::Vehicle(a)) => {
             let vrm = Some(a.vrm.join(" ")).filter(|_| !a.vrm.is_empty());
-            let query =
-                VehicleQuery { vrm, vin: a.vin, make: a.make, colour: a.colour, body_type: a.body_type, year: a.year };
+            let query = VehicleQuery {
+                vrm,
+                vin: a.vin,
+                make: a.make,
+                colour: a.colour,
+                body_type: a.body_type,
+                year: a.year,
+                page: a.page,
+            };
             check(Query::Vehicle(query), &a.check, context)
         }
         DeviceCommand::Check(CheckCommand::Person(a)) => {
@@ -34,6 +41,7 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
                 height: a.height,
                 address: a.address,
                 postcode: a.postcode,
+                page: a.page,
             };
             check(Query::Person(query), &a.check, context)
         }

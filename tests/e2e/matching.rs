@@ -228,3 +228,34 @@ fn a_hub_adds_forms_of_names_and_takes_them_away() {
     sync(&device);
     assert_eq!(reasons(&ask(), 0)[1], "given_differs");
 }
+
+#[test]
+fn a_list_has_pages_and_says_which_name_agreed() {
+    let hub = TestHub::start();
+    let cars = (0..90).fold(List::vehicles("cars", "cars"), |l, i| l.car(&format!("BX{i:02}KYT"), "Red"));
+    hub.ingest(&cars).unwrap();
+    let folk = List::persons("folk", "folk").row(&[
+        ("id", "1"),
+        ("given", "Declan"),
+        ("surname", "Brannigan"),
+        ("aliases", "Rowan|Petrie|alias"),
+    ]);
+    hub.publish(&folk);
+    let device = hub.enrol("phone");
+    sync(&device);
+    let page = |page| {
+        let q = VehicleQuery { vrm: text("BX*KYT"), page, ..VehicleQuery::default() };
+        device.check_vehicle(q, PURPOSE.into()).unwrap()
+    };
+    let marks = |a: &Answer| a.hits.iter().filter_map(|h| h.vrm.clone()).collect::<std::collections::BTreeSet<_>>();
+    let pages = [None, Some(2), Some(3), Some(4), Some(5), Some(6)].map(page);
+    assert_eq!(pages.each_ref().map(|p| p.hits.len()), [20, 20, 20, 20, 10, 0]);
+    assert!(pages.iter().all(|p| p.total == 90 && p.outcome == Outcome::Possible), "an empty page is no 'no trace'");
+    let all: std::collections::BTreeSet<String> = pages.iter().flat_map(marks).collect();
+    assert_eq!(all.len(), 90);
+    assert_eq!(marks(&page(Some(1))), marks(&pages[0]));
+    let alias = PersonQuery { name: text("Rowan Petrie"), ..PersonQuery::default() };
+    let a = device.check_person(alias, PURPOSE.into()).unwrap();
+    let first = &a.hits[0].details[0];
+    assert_eq!((first.label.as_str(), first.value.as_str()), ("Matched name", "Rowan Petrie"));
+}

@@ -2,10 +2,10 @@
 
 use crate::check::Found;
 use crate::cover::{self, Covered};
-use crate::subject::{person_details, person_title, vehicle_details, vehicle_title};
+use crate::subject::{full_name, person_details, person_title, vehicle_details, vehicle_title};
 use beatcheck_model::{
-    Answer, AnswerError, Body, CoverageState, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason, Record,
-    RecordKind, ShownMarker, Timestamp, WarningsState,
+    Answer, AnswerError, Body, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason,
+    Record, RecordKind, ShownMarker, Timestamp, WarningsState,
 };
 use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
@@ -61,6 +61,8 @@ fn markers(markers: &[Marker], today: PartialDate) -> Vec<ShownMarker> {
 }
 
 pub(crate) struct Judged {
+    /// The name that agreed, where it is not the one in the title.
+    pub matched: Option<String>,
     pub outcome: Outcome,
     pub grade: Grade,
     pub score: f64,
@@ -70,12 +72,13 @@ pub(crate) struct Judged {
 pub(crate) fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], today: PartialDate) -> Option<Hit> {
     let record: &Record = &candidate.record;
     let c = covered.iter().find(|c| c.id == candidate.compartment)?;
-    let (title, vrm, details) = match &record.body {
+    let (title, vrm, mut details) = match &record.body {
         Body::Vehicle(v) => (vehicle_title(v), v.vrm.clone(), vehicle_details(v)),
         Body::Person(p) => (person_title(p), None, person_details(p)),
         // Tables are never candidates.
         Body::Variant(_) => return None,
     };
+    details.splice(0..0, judged.matched.map(|value| Detail { label: "Matched name".into(), value }));
     Some(Hit {
         id: record.id.to_string(),
         version: record.version,
@@ -96,22 +99,41 @@ pub(crate) fn hit(candidate: &Candidate, judged: Judged, covered: &[Covered], to
     })
 }
 
-/// The best `most` vehicles, and how many there are in all.
+/// Which part of a list is shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Page {
+    most: usize,
+    skip: usize,
+}
+
+impl Page {
+    /// Page `n`, from 1, of `most` each.
+    pub(crate) fn new(most: usize, n: Option<u32>) -> Self {
+        Self { most, skip: most.saturating_mul(n.unwrap_or(1).saturating_sub(1) as usize) }
+    }
+
+    /// Places up to its end.
+    pub(crate) fn end(self) -> usize {
+        self.skip.saturating_add(self.most)
+    }
+}
+
+/// A page of the vehicles, best first, and how many there are in all.
 pub(crate) fn vehicle_hits(
     plan: &VehiclePlan,
     found: &VehicleCandidates,
     covered: &[Covered],
     today: PartialDate,
-    most: usize,
+    page: Page,
 ) -> Found {
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Vehicle(v) = &c.record.body else { return None };
         let m = beatcheck_search::score_vehicle(plan, v)?;
-        Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
+        Some((c, Judged { matched: None, outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    let (hits, total) = best(judged, covered, today, most);
+    let out = best(judged, covered, today, page);
     let notes = if found.more { vec![too_many("give more of the mark, or make and colour")] } else { Vec::new() };
-    Found { hits, total: total + found.unread, notes }
+    Found { total: out.total + found.unread, notes, ..out }
 }
 
 /// Said of a list that was cut before it was scored: its end is arbitrary.
@@ -119,31 +141,30 @@ fn too_many(what: &str) -> Reason {
     Reason { code: "too_many".into(), text: format!("more agree than can be looked at: {what}") }
 }
 
-/// The best `most` persons, and how many there are in all.
+/// A page of the persons, best first, and how many there are in all.
 pub(crate) fn person_hits(
     mut plan: PersonPlan,
     found: &PersonCandidates,
     covered: &[Covered],
     today: PartialDate,
     permit: &Permit,
+    page: Page,
 ) -> Found {
-    let most = permit.max_results();
     let mut notes = std::mem::take(&mut plan.notes);
     plan.variants.clone_from(&found.variants);
     let scorer = beatcheck_search::PersonScorer::new(&plan).possible_from(permit.possible_odds_bits().into());
     let judged = found.candidates.iter().filter_map(|c| {
         let Body::Person(p) = &c.record.body else { return None };
         let m = scorer.score(p, &found.weights)?;
-        Some((c, Judged { outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
+        let matched = m.matched_name.filter(|i| *i > 0).and_then(|i| p.names.get(i)).map(full_name);
+        Some((c, Judged { matched, outcome: m.outcome, grade: m.grade, score: m.score, reasons: m.reasons }))
     });
-    let (hits, total) = best(judged, covered, today, most);
+    let out = best(judged, covered, today, page);
     // Near misses are always more: only where the list is full of possible matches was one perhaps left out.
-    if found.more
-        && hits.iter().filter(|h| h.outcome != Outcome::NoTrace).count() >= beatcheck_store::RANKED_MAX.min(most)
-    {
+    if found.more && out.outcome == Some(Outcome::Possible) && out.total >= beatcheck_store::RANKED_MAX as u64 {
         notes.push(too_many("give a date of birth, an address or a height"));
     }
-    Found { hits, total, notes }
+    Found { notes, ..out }
 }
 
 /// Between candidates confidence ranks (rule 2); ties in a fixed order. Near misses stand among the first ten only, and
@@ -152,8 +173,8 @@ fn best<'c>(
     judged: impl Iterator<Item = (&'c Candidate, Judged)>,
     covered: &[Covered],
     today: PartialDate,
-    most: usize,
-) -> (Vec<Hit>, u64) {
+    page: Page,
+) -> Found {
     let mut judged: Vec<_> = judged.filter(|(c, _)| !expired(&c.record, today)).collect();
     let first = |j: &Judged| u8::from(j.outcome != Outcome::Hit);
     judged.sort_by(|(a, ja), (b, jb)| {
@@ -166,7 +187,10 @@ fn best<'c>(
         place <= NEAR_SHOWN || j.outcome != Outcome::NoTrace
     });
     let total = judged.len() as u64;
-    (judged.into_iter().take(most).filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total)
+    let told = |outcome| judged.iter().any(|(_, j)| j.outcome == outcome).then_some(outcome);
+    let outcome = told(Outcome::Hit).or(told(Outcome::Possible));
+    let shown = judged.into_iter().skip(page.skip).take(page.most);
+    Found { hits: shown.filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total, outcome, notes: Vec::new() }
 }
 
 pub(crate) fn expired(record: &Record, today: PartialDate) -> bool {
@@ -187,12 +211,10 @@ pub(crate) struct Draft<'a> {
 pub(crate) fn compose(draft: Draft<'_>) -> Answer {
     let Draft { kind, reference, found, covered, error, now } = draft;
     let searched = covered.iter().any(Covered::searched);
-    let told = |outcome| found.hits.iter().any(|h| h.outcome == outcome);
-    let outcome = match () {
-        () if error.is_some() || !searched => Outcome::CannotSay,
-        () if told(Outcome::Hit) => Outcome::Hit,
-        () if told(Outcome::Possible) => Outcome::Possible,
-        () => Outcome::NoTrace,
+    let outcome = match found.outcome {
+        _ if error.is_some() || !searched => Outcome::CannotSay,
+        Some(outcome) => outcome,
+        None => Outcome::NoTrace,
     };
     let warnings_state = if error.is_some() { WarningsState::NotLoaded } else { cover::warnings(covered) };
     let mut answer = Answer {
@@ -281,6 +303,9 @@ fn text(a: &Answer) -> String {
                 if !near.is_empty() {
                     let _ = writeln!(t, "Nearest on record, not matches: {}.", near.join("; "));
                 }
+            }
+            Outcome::Hit | Outcome::Possible if a.hits.is_empty() => {
+                t.push_str("Nothing more on this page: see the pages before.\n");
             }
             Outcome::Hit | Outcome::Possible => a.hits.iter().take(3).for_each(|h| say_hit(&mut t, h, a.at)),
         }

@@ -203,19 +203,20 @@ impl Device {
         now: Timestamp,
     ) -> Result<Found, SearchError> {
         let today = now.date();
-        let most = permit.max_results();
+        let page = |n: Option<u32>| answer::Page::new(permit.max_results(), n);
         match query {
             Query::Vehicle(q) => {
-                let plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
+                let mut plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
+                plan.rows = page(q.page).end();
                 let found = self.shelf.vehicles(permit, &plan)?;
-                Ok(answer::vehicle_hits(&plan, &found, covered, today, most))
+                Ok(answer::vehicle_hits(&plan, &found, covered, today, page(q.page)))
             }
             Query::Person(q) => {
                 let plan = beatcheck_search::plan_person(q, today).map_err(SearchError::invalid)?;
                 let found = self.shelf.persons(permit, &plan)?;
-                Ok(answer::person_hits(plan, &found, covered, today, permit))
+                Ok(answer::person_hits(plan, &found, covered, today, permit, page(q.page)))
             }
-            Query::Linked(q) => linked::search(&self.shelf, permit, covered, q, today, most),
+            Query::Linked(q) => linked::search(&self.shelf, permit, covered, q, today, permit.max_results()),
         }
     }
 }
@@ -225,6 +226,8 @@ impl Device {
 pub(crate) struct Found {
     pub hits: Vec<Hit>,
     pub total: u64,
+    /// The best outcome of all that was found, on whatever page it stands.
+    pub outcome: Option<Outcome>,
     /// What is to be said of the question.
     pub notes: Vec<Reason>,
 }

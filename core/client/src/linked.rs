@@ -56,7 +56,8 @@ pub(crate) fn search(
     }
     found.retain(|(c, _)| !answer::expired(&c.record, today));
     let total = found.len() as u64;
-    let judged = |reasons| Judged { outcome: Outcome::Possible, grade: Grade::Strong, score: 0.5, reasons };
+    let judged =
+        |reasons| Judged { matched: None, outcome: Outcome::Possible, grade: Grade::Strong, score: 0.5, reasons };
     let hits = found.into_iter().take(most).filter_map(|(c, r)| answer::hit(&c, judged(r), covered, today)).collect();
     let notes = match missing {
         0 => Vec::new(),
@@ -65,7 +66,7 @@ pub(crate) fn search(
             text: format!("{n} of its links lead to records that are not held here: they stand among its particulars"),
         }],
     };
-    Ok(Found { hits, total, notes })
+    Ok(Found { hits, total, outcome: Some(Outcome::Possible), notes })
 }
 
 /// Each record once, with every reason.

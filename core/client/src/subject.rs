@@ -1,6 +1,6 @@
 //! A record in words: a line that describes the subject, and its particulars in the order to read them.
 
-use beatcheck_model::{Detail, PartialDate, Person, Vehicle};
+use beatcheck_model::{Detail, Name, PartialDate, Person, Vehicle};
 
 fn join(parts: &[&str]) -> String {
     parts.iter().filter(|p| !p.is_empty()).copied().collect::<Vec<_>>().join(" ")
@@ -28,8 +28,13 @@ pub(crate) fn vehicle_details(v: &Vehicle) -> Vec<Detail> {
     out
 }
 
+/// Given names and surname.
+pub(crate) fn full_name(n: &Name) -> String {
+    join(&[&n.given, &n.surname])
+}
+
 pub(crate) fn person_title(p: &Person) -> String {
-    let name = p.names.first().map(|n| join(&[&n.given, &n.surname])).unwrap_or_default();
+    let name = p.names.first().map(full_name).unwrap_or_default();
     let born = p.dobs.first().map(|d| format!(", born {d}")).unwrap_or_default();
     format!("{}{born}", if name.is_empty() { "no name recorded" } else { &name })
 }

@@ -71,6 +71,9 @@ pub struct VehicleQuery {
     /// Year of manufacture: `2015`, `2010-2014`, or `~2015` for about that year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub year: Option<String>,
+    /// Which page of the list, from 1; a page holds as many as policy shows in one answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
 }
 
 /// Ask for a person. At least one of a name, a date of birth, an identifier or an address must be given.
@@ -106,6 +109,9 @@ pub struct PersonQuery {
     /// Postcode, or the beginning of one: `B15 2TT`, `B15 2`, `B15`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcode: Option<String>,
+    /// Which page of the list, from 1; a page holds as many as policy shows in one answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<u32>,
 }
 
 /// Reads `m`, `f`, `male`, `female`, `unknown`, `other` in any case; writes the word. An empty text is no sex given.

@@ -33,6 +33,8 @@ pub struct VehiclePlan {
     pub near: Vec<NearMark>,
     /// What it looks like.
     pub look: LookQuery,
+    /// Of those of which part of the mark agrees, how many rows are to be read at least: up to the end of the page asked.
+    pub rows: usize,
 }
 
 /// How a vehicle record answers a plan.
@@ -79,6 +81,7 @@ pub fn plan_vehicle(q: &VehicleQuery) -> Result<VehiclePlan, InvalidQuery> {
         vin,
         pattern,
         look: parse_look(q)?,
+        rows: 0,
     })
 }
 

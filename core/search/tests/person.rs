@@ -34,7 +34,7 @@ fn ask(fields: &str, p: &Person) -> Option<PersonMatch> {
         address: next(),
         height: next(),
         age: next(),
-        postcode: None,
+        ..PersonQuery::default()
     };
     let plan = plan_person(&q, TODAY).expect("a plan");
     score_person(&plan, p, &weights(&plan))

@@ -100,7 +100,7 @@ impl Shelf {
         let permitted = self.permitted(permit, RecordKind::Vehicle);
         let mut found: Vec<(usize, Candidate)> = Vec::new();
         let (mut more, mut unread) = (false, 0);
-        let rows = PATTERN_ROWS.max(permit.max_results());
+        let rows = PATTERN_ROWS.max(plan.rows);
         for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
             if let Some(pattern) = &plan.pattern {

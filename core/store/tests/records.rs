@@ -31,6 +31,7 @@ fn vehicle_plan(mark: &str) -> VehiclePlan {
         pattern: None,
         vin_tail: Some("000001".into()),
         look: LookQuery::default(),
+        rows: 0,
     }
 }
 
