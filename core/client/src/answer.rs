@@ -179,7 +179,8 @@ fn best<'c>(
     let first = |j: &Judged| u8::from(j.outcome != Outcome::Hit);
     judged.sort_by(|(a, ja), (b, jb)| {
         let by_confidence = first(ja).cmp(&first(jb)).then(jb.score.total_cmp(&ja.score)).then(jb.grade.cmp(&ja.grade));
-        by_confidence.then_with(|| a.record.id.cmp(&b.record.id))
+        // By mark, as the store reads them: so that a later page goes on where the one before it ended.
+        by_confidence.then_with(|| mark(&a.record).cmp(&mark(&b.record))).then_with(|| a.record.id.cmp(&b.record.id))
     });
     let mut place = 0;
     judged.retain(|(_, j)| {
@@ -191,6 +192,13 @@ fn best<'c>(
     let outcome = told(Outcome::Hit).or(told(Outcome::Possible));
     let shown = judged.into_iter().skip(page.skip).take(page.most);
     Found { hits: shown.filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total, outcome, notes: Vec::new() }
+}
+
+fn mark(record: &Record) -> Option<&str> {
+    match &record.body {
+        Body::Vehicle(v) => v.vrm.as_deref(),
+        Body::Person(_) | Body::Variant(_) => None,
+    }
 }
 
 pub(crate) fn expired(record: &Record, today: PartialDate) -> bool {

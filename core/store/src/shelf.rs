@@ -100,7 +100,8 @@ impl Shelf {
         let permitted = self.permitted(permit, RecordKind::Vehicle);
         let mut found: Vec<(usize, Candidate)> = Vec::new();
         let (mut more, mut unread) = (false, 0);
-        let rows = PATTERN_ROWS.max(plan.rows);
+        // With filters, those that look quite as asked lead, wherever their marks stand.
+        let rows = if plan.look.is_empty() { PATTERN_ROWS.max(plan.rows) } else { CANDIDATES_MAX };
         for (id, compartment) in &permitted {
             let mut read = compartment.read()?;
             if let Some(pattern) = &plan.pattern {
