@@ -58,3 +58,35 @@ pub(crate) fn migrate(conn: &mut Connection) -> Result<(), HubError> {
     tx.commit()?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_database_of_two_kinds_takes_in_the_third() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hub.db");
+        let add = |conn: &Connection, n: u8, kind: &str| {
+            conn.execute(
+                "INSERT INTO compartment(id,name,source,kind,title,offline_allowed,warnings,as_of,digest)
+                 VALUES(?1,?2,?2,?3,'',1,0,0,x'')",
+                (vec![n; 16], format!("c{n}"), kind),
+            )
+        };
+        let conn = connect(&path, &[7; 32]).unwrap();
+        MIGRATIONS[..2].iter().for_each(|sql| conn.execute_batch(sql).unwrap());
+        conn.pragma_update(None, "user_version", 2).unwrap();
+        add(&conn, 1, "person").unwrap();
+        assert!(add(&conn, 2, "variant").is_err(), "not before the migration");
+        drop(conn);
+        migrate(&mut connect(&path, &[7; 32]).unwrap()).unwrap();
+        let conn = connect(&path, &[7; 32]).unwrap();
+        add(&conn, 2, "variant").unwrap();
+        assert!(add(&conn, 3, "boat").is_err(), "the check still stands");
+        let count: u32 = conn.query_row("SELECT COUNT(*) FROM compartment", [], |r| r.get(0)).unwrap();
+        let sound: String = conn.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
+        assert_eq!((count, sound.as_str()), (2, "ok"));
+    }
+}

@@ -254,6 +254,20 @@ fn a_list_has_pages_and_says_which_name_agreed() {
     let all: std::collections::BTreeSet<String> = pages.iter().flat_map(marks).collect();
     assert_eq!(all.len(), 90);
     assert_eq!(marks(&page(Some(1))), marks(&pages[0]));
+    // Rule 2 does not end with a page: a danger further down is said on the first.
+    hub.hub
+        .policy_set(&format!("[roles.patrol]\ncompartments=['*']\npurposes=['{PURPOSE}']\n[limits]\nmax_results=1\n"))
+        .unwrap();
+    let armed = List::vehicles("armed", "armed").row(&[
+        ("id", "1"),
+        ("vrm", "BX99KYT"),
+        ("markers", "FI|Firearms carried|Armed support|speakable|"),
+    ]);
+    hub.publish(&armed);
+    sync(&device);
+    let first = page(None);
+    assert!(first.hits.len() == 1 && first.hits[0].markers.is_empty());
+    assert_eq!(first.banner, "One weak candidate carries FIREARMS CARRIED.");
     let alias = PersonQuery { name: text("Rowan Petrie"), ..PersonQuery::default() };
     let a = device.check_person(alias, PURPOSE.into()).unwrap();
     let first = &a.hits[0].details[0];

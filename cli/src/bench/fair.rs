@@ -4,12 +4,12 @@
 //! are not in the store. A rate is held against the mean of all groups: above 1.5 times it, `docs/matching.md` owes an
 //! explanation.
 
+use super::Setting;
 use super::figure::Figure;
-use super::job::Job;
+use super::job::{Job, make_up};
 use super::step::io;
-use super::{Setting, doing};
 use crate::exit::Failure;
-use beatcheck_fixtures::{Spec, generate, name_origin};
+use beatcheck_fixtures::{Spec, name_origin};
 use beatcheck_model::{Answer, Grade, Outcome};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -46,11 +46,8 @@ struct Group {
 pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let fixtures = setting.dir.join("fixtures");
     let beyond = setting.size / STRANGERS;
-    let bar = doing("making up persons");
     let spec = Spec { persons: setting.size + beyond, vehicles: 0, seed: SEED };
-    generate(&spec, &fixtures, &mut |done, total| bar.rows("making up persons", done, total))
-        .map_err(|e| Failure::new("fixtures", e.to_string()))?;
-    drop(bar);
+    make_up(&spec, &fixtures)?;
     let list = setting.dir.join("persons.csv");
     let (present, strangers) = split(&fixtures.join("persons-plain.csv"), &list, setting.size)?;
     let mapping = setting.dir.join("mapping.toml");

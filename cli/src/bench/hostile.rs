@@ -1,11 +1,11 @@
 //! Bench `hostile`: questions made to be slow, or to break something. The goal is a bounded time and an answer to each.
 
+use super::Setting;
 use super::figure::{Figure, percentile};
-use super::job::Job;
+use super::job::{Job, make_up};
 use super::step::io;
-use super::{Setting, doing};
 use crate::exit::Failure;
-use beatcheck_fixtures::{Spec, generate};
+use beatcheck_fixtures::Spec;
 use beatcheck_model::Outcome;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -39,11 +39,8 @@ aliases = { column = 'aliases', split = ';', part_split = '|', parts = ['given',
 
 pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let fixtures = setting.dir.join("fixtures");
-    let bar = doing("making up records");
     let spec = Spec { persons: setting.size, vehicles: setting.size, seed: SEED };
-    generate(&spec, &fixtures, &mut |done, total| bar.rows("making up records", done, total))
-        .map_err(|e| Failure::new("fixtures", e.to_string()))?;
-    drop(bar);
+    make_up(&spec, &fixtures)?;
     let (mapping, list) = (setting.dir.join("aliases.toml"), setting.dir.join("aliases.csv"));
     std::fs::write(&mapping, MAPPING).map_err(io("writing a mapping"))?;
     std::fs::write(&list, aliases()).map_err(io("writing a list"))?;

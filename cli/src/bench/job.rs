@@ -4,6 +4,7 @@ use super::step::{self, Cost, Running, io, memory_kb};
 use super::{doing, sizes};
 use crate::exit::Failure;
 use beatcheck_client::SyncReport;
+use beatcheck_fixtures::{Spec, generate};
 use beatcheck_model::Answer;
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -19,6 +20,13 @@ const STOP: Duration = Duration::from_secs(15);
 pub(super) struct Job {
     pub(super) hub: PathBuf,
     pub(super) home: PathBuf,
+}
+
+/// Makes up records in a folder, and says how far it is.
+pub(super) fn make_up(spec: &Spec, dir: &Path) -> Result<(), Failure> {
+    let bar = doing("making up records");
+    let made = generate(spec, dir, &mut |done, total| bar.rows("making up records", done, total));
+    made.map(drop).map_err(|e| Failure::new("fixtures", e.to_string()))
 }
 
 /// A hub that serves; it is stopped when this goes.

@@ -2,13 +2,13 @@
 
 use super::checks::{Goals, Session, first_answer, scan_us, throughput};
 use super::figure::Figure;
-use super::job::{Job, Serving};
+use super::job::{self, Job, Serving};
 use super::queries::{self, Asked, Known, Rows};
 use super::step::Cost;
 use super::{Setting, doing, sizes};
 use crate::exit::Failure;
 use beatcheck_client::SyncReport;
-use beatcheck_fixtures::{FixtureError, Spec, generate, mutate_csv};
+use beatcheck_fixtures::{FixtureError, Spec, mutate_csv};
 use serde_json::Value;
 use std::path::Path;
 use std::time::Instant;
@@ -67,10 +67,9 @@ fn failed(e: FixtureError) -> Failure {
 }
 
 fn make_up(size: u64, dir: &Path) -> Result<Vec<Figure>, Failure> {
-    let bar = doing("making up records");
     let begun = Instant::now();
     let spec = Spec { persons: size, vehicles: size, seed: SEED };
-    generate(&spec, dir, &mut |done, total| bar.rows("making up records", done, total)).map_err(failed)?;
+    job::make_up(&spec, dir)?;
     let seconds = begun.elapsed().as_secs_f64();
     for s in &SOURCES {
         mutate_csv(&dir.join(s.first), &dir.join(s.next), s.seed, CHANGED, GONE, NEW).map_err(failed)?;

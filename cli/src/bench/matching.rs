@@ -67,12 +67,8 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let mapping = setting.dir.join("mapping.toml");
     std::fs::write(&mapping, MAPPING).map_err(io("writing the mapping"))?;
     let job = Job::begin(setting.dir)?;
-    job.ingest(&mapping, &list)?;
-    job.publish()?;
-    let server = job.serve()?;
-    job.enrol(&server)?;
-    let (report, cost) = job.sync()?;
-    super::main_job::synced(&report)?;
+    let mut server = None;
+    let (report, cost) = job.bring(&mapping, &list, &mut server)?;
     drop(server);
     let persons: u64 = report.compartments.iter().map(|c| c.inserted).sum();
     let mut out = cost.figures("first sync");

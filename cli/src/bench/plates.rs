@@ -4,12 +4,12 @@
 //! the design's table, written here apart from the search's own; letters heard and seen by their alphabets. A slip that
 //! gives a mark which some other vehicle bears counts as not found: the other one is then a hit.
 
+use super::Setting;
 use super::figure::{Figure, percentile};
-use super::job::Job;
+use super::job::{Job, make_up};
 use super::step::io;
-use super::{Setting, doing};
 use crate::exit::Failure;
-use beatcheck_fixtures::{MarkClass, Spec, generate, mark_class};
+use beatcheck_fixtures::{MarkClass, Spec, mark_class};
 use beatcheck_model::{Answer, Outcome};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,11 +39,8 @@ struct Row {
 
 pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let fixtures = setting.dir.join("fixtures");
-    let bar = doing("making up vehicles");
     let spec = Spec { persons: 0, vehicles: setting.size, seed: SEED };
-    generate(&spec, &fixtures, &mut |done, total| bar.rows("making up vehicles", done, total))
-        .map_err(|e| Failure::new("fixtures", e.to_string()))?;
-    drop(bar);
+    make_up(&spec, &fixtures)?;
     let job = Job::begin(setting.dir)?;
     let mut server = None;
     let (_, cost) = job.bring(&fixtures.join("vehicles.toml"), &fixtures.join("vehicles.csv"), &mut server)?;
@@ -77,7 +74,7 @@ fn read(path: &Path, size: u64) -> Result<(Vec<Row>, BTreeSet<String>), Failure>
         let line = line.map_err(io("reading the vehicles"))?;
         let cells: Vec<&str> = line.split(',').collect();
         let mark: String = cells.get(1).unwrap_or(&"").chars().filter(char::is_ascii_alphanumeric).collect();
-        // Marks that differ in the year's digits alone: those that nobody bears are asked as unknown ones.
+        // A year that was never issued: nobody bears such a mark.
         if i % 1009 == 0 && mark.len() == 7 {
             unknown.insert(format!("{}99{}", &mark[..2], &mark[4..]));
         }

@@ -190,8 +190,15 @@ fn best<'c>(
     let total = judged.len() as u64;
     let told = |outcome| judged.iter().any(|(_, j)| j.outcome == outcome).then_some(outcome);
     let outcome = told(Outcome::Hit).or(told(Outcome::Possible));
+    let banner = banner(&judged, today);
     let shown = judged.into_iter().skip(page.skip).take(page.most);
-    Found { hits: shown.filter_map(|(c, j)| hit(c, j, covered, today)).collect(), total, outcome, notes: Vec::new() }
+    Found {
+        hits: shown.filter_map(|(c, j)| hit(c, j, covered, today)).collect(),
+        total,
+        outcome,
+        banner,
+        notes: Vec::new(),
+    }
 }
 
 fn mark(record: &Record) -> Option<&str> {
@@ -231,7 +238,7 @@ pub(crate) fn compose(draft: Draft<'_>) -> Answer {
         reference,
         warnings_state,
         confirm: confirm(outcome, error.as_ref()).into(),
-        banner: banner(&found.hits),
+        banner: found.banner,
         notes: found.notes,
         hits: found.hits,
         total: found.total,
@@ -257,29 +264,26 @@ fn confirm(outcome: Outcome, error: Option<&AnswerError>) -> &'static str {
     }
 }
 
-/// A weaker candidate that carries danger does not rank first, but is not overlooked either (rule 2): 'one weak candidate
-/// carries FIREARMS'.
-fn banner(hits: &[Hit]) -> String {
-    let danger = |m: &&ShownMarker| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len();
-    let armed: Vec<&Hit> = hits
-        .iter()
-        .skip(1)
-        .filter(|h| h.grade <= Grade::Fair && h.outcome != Outcome::NoTrace && h.markers.iter().any(|m| danger(&m)))
-        .collect();
-    let mut said: Vec<(usize, String)> = armed
-        .iter()
-        .flat_map(|h| &h.markers)
-        .filter(danger)
-        .map(|m| (urgency(&m.code), m.text.to_uppercase()))
-        .collect();
+/// A weaker candidate that carries danger does not rank first, but is not overlooked either, on whatever page it stands
+/// (rule 2): 'one weak candidate carries FIREARMS'.
+fn banner(judged: &[(&Candidate, Judged)], today: PartialDate) -> String {
+    let mut carriers: Vec<Grade> = Vec::new();
+    let mut said: Vec<(usize, String)> = Vec::new();
+    let weaker = judged.iter().skip(1).filter(|(_, j)| j.grade <= Grade::Fair && j.outcome != Outcome::NoTrace);
+    for (candidate, j) in weaker {
+        let mut carried = markers(candidate.record.body.markers(), today);
+        carried.retain(|m| m.disclosure == Disclosure::Speakable && urgency(&m.code) < DANGER.len());
+        carriers.extend((!carried.is_empty()).then_some(j.grade));
+        said.extend(carried.into_iter().map(|m| (urgency(&m.code), m.text.to_uppercase())));
+    }
     said.sort();
     said.dedup();
-    let said: Vec<String> = said.into_iter().map(|(_, text)| text).collect();
-    match armed.as_slice() {
+    let said = said.into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ");
+    match carriers.as_slice() {
         [] => String::new(),
-        [one] if one.grade == Grade::Weak => format!("One weak candidate carries {}.", said.join(", ")),
-        [_] => format!("One other candidate carries {}.", said.join(", ")),
-        several => format!("{} other candidates carry {}.", several.len(), said.join(", ")),
+        [Grade::Weak] => format!("One weak candidate carries {said}."),
+        [_] => format!("One other candidate carries {said}."),
+        several => format!("{} other candidates carry {said}.", several.len()),
     }
 }
 

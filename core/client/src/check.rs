@@ -228,6 +228,8 @@ pub(crate) struct Found {
     pub total: u64,
     /// The best outcome of all that was found, on whatever page it stands.
     pub outcome: Option<Outcome>,
+    /// What must stand above everything else; empty if nothing.
+    pub banner: String,
     /// What is to be said of the question.
     pub notes: Vec<Reason>,
 }

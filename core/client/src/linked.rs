@@ -9,7 +9,7 @@ use crate::answer::{self, Judged};
 use crate::check::{Found, SearchError};
 use crate::cover::Covered;
 use crate::subject::capital;
-use beatcheck_model::{Body, Grade, Link, LinkedQuery, Outcome, PartialDate, Reason, Record, RecordId, RecordKind};
+use beatcheck_model::{Body, Grade, Link, LinkedQuery, Outcome, PartialDate, Reason, Record, RecordId};
 use beatcheck_policy::Permit;
 use beatcheck_search::{InvalidQuery, name_tokens, normalise_vrm};
 use beatcheck_store::{Candidate, Shelf};
@@ -66,7 +66,7 @@ pub(crate) fn search(
             text: format!("{n} of its links lead to records that are not held here: they stand among its particulars"),
         }],
     };
-    Ok(Found { hits, total, outcome: Some(Outcome::Possible), notes })
+    Ok(Found { hits, total, outcome: Some(Outcome::Possible), notes, ..Found::default() })
 }
 
 /// Each record once, with every reason.
@@ -95,20 +95,13 @@ fn follow(shelf: &Shelf, permit: &Permit, covered: &[Covered], link: &Link) -> R
         return Ok(out);
     }
     for c in covered {
-        let id = record_id(&c.shown.source, c.kind, &key);
+        // Of a key that a source repeats, the first is followed.
+        let id = beatcheck_wire::record_id(&c.shown.source, c.kind, &key, 0);
         if let Some(record) = shelf.record(permit, &c.id, &id)?.filter(|r| fits(link, r)) {
             out.push(Candidate { compartment: c.id, record });
         }
     }
     Ok(out)
-}
-
-/// The id of the first record with this key, as the hub derives it; further ones of a key that a source repeats are not followed.
-fn record_id(source: &str, kind: RecordKind, key: &[&str]) -> RecordId {
-    let hash = ring::digest::digest(&ring::digest::SHA256, &RecordId::derive_input(source, kind, key, 0));
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.as_ref()[..16]);
-    RecordId(id)
 }
 
 /// Whether a record is the one that a link describes in words: keys of two sources may be alike.

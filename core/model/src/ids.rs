@@ -5,7 +5,8 @@ use std::fmt;
 
 /// Identity of a record, stable across extracts: the first 16 bytes of a hash over source, kind, key and occurrence.
 ///
-/// The hub computes it ([`RecordId::derive_input`] gives the bytes that are hashed); devices only compare it.
+/// The hub computes it ([`RecordId::derive_input`] gives the bytes that are hashed); a device derives it again
+/// only to follow a link.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
 pub struct RecordId(pub [u8; 16]);
 

@@ -155,16 +155,15 @@ pub(crate) fn grade(class: NameClass, dob: DobFit, bits: f64, fit: Option<&NameF
 /// An address that agrees wholly raises a grade where nothing disagrees, never to the best: families share addresses and
 /// names. Asked alone it shows who is recorded there.
 pub(crate) fn by_place(grade: Option<Grade>, class: NameClass, dob: DobFit, place: PlaceFit) -> Option<Grade> {
-    let agrees = !matches!(dob, DobFit::YearOnly | DobFit::YearNear | DobFit::Differs);
     match (grade, place) {
-        (Some(Grade::Weak), PlaceFit::Whole) if agrees => Some(Grade::Fair),
-        (Some(Grade::Fair), PlaceFit::Whole) if agrees => Some(Grade::Strong),
-        (None, PlaceFit::Whole) if agrees && class == NameClass::NotAsked => Some(Grade::Weak),
+        (Some(Grade::Weak), PlaceFit::Whole) if details_agree(class, dob) => Some(Grade::Fair),
+        (Some(Grade::Fair), PlaceFit::Whole) if details_agree(class, dob) => Some(Grade::Strong),
+        (None, PlaceFit::Whole) if details_agree(class, dob) && class == NameClass::NotAsked => Some(Grade::Weak),
         (grade, _) => grade,
     }
 }
 
-/// Whether details given beside an identifier that is the record's agree with it, misspellings and slips allowed.
+/// Whether name and date agree with the record as far as both are known, misspellings and slips allowed.
 pub(crate) fn details_agree(class: NameClass, dob: DobFit) -> bool {
     !matches!(class, NameClass::GivenDiffers | NameClass::SurnameDiffers | NameClass::None)
         && !matches!(dob, DobFit::YearOnly | DobFit::YearNear | DobFit::Differs)

@@ -220,15 +220,11 @@ pub(crate) const PLACE_DIFFERS: f64 = -1.5;
 /// No address says more than this, in bits: several people live at one.
 const PLACE_MOST: f64 = 16.0;
 
-/// The best agreement among a record's addresses, with its bits, and which of them it is. `bits` gives those of a key asked.
-pub(crate) fn fit_place(
-    asked: Option<&PlaceQuery>,
-    held: &[Address],
-    bits: impl Fn(&str) -> f64,
-) -> (PlaceFit, f64, usize) {
-    let Some(asked) = asked else { return (PlaceFit::NotAsked, 0.0, 0) };
-    let mut best = (PlaceFit::Unknown, 0.0, 0);
-    for (i, address) in held.iter().enumerate() {
+/// The best agreement among a record's addresses, with its bits. `bits` gives those of a key asked.
+pub(crate) fn fit_place(asked: Option<&PlaceQuery>, held: &[Address], bits: impl Fn(&str) -> f64) -> (PlaceFit, f64) {
+    let Some(asked) = asked else { return (PlaceFit::NotAsked, 0.0) };
+    let mut best = (PlaceFit::Unknown, 0.0);
+    for address in held {
         let keys = place_keys(std::slice::from_ref(address));
         if keys.is_empty() {
             continue;
@@ -245,9 +241,9 @@ pub(crate) fn fit_place(
             }
         }
         let fit = match found {
-            0 => (PlaceFit::Differs, PLACE_DIFFERS, i),
-            n if n == all => (PlaceFit::Whole, sum.min(PLACE_MOST), i),
-            _ => (PlaceFit::Part, (sum - 1.0).clamp(0.0, PLACE_MOST / 2.0), i),
+            0 => (PlaceFit::Differs, PLACE_DIFFERS),
+            n if n == all => (PlaceFit::Whole, sum.min(PLACE_MOST)),
+            _ => (PlaceFit::Part, (sum - 1.0).clamp(0.0, PLACE_MOST / 2.0)),
         };
         if best.0 == PlaceFit::Unknown || (fit.0, fit.1) > (best.0, best.1) {
             best = fit;
@@ -297,7 +293,7 @@ mod tests {
         fn what_is_recorded_is_found_as_recorded(text in ".{0,60}", code in "[A-Z]{1,2}[0-9]{1,2} [0-9][A-Z]{2}|.{0,14}") {
             let held = [address(&text, &code)];
             let q = PlaceQuery { words: place_words(&text), postcode: Postcode::read(&code) };
-            let (fit, ..) = fit_place(Some(&q), &held, |_| 1.0);
+            let (fit, _) = fit_place(Some(&q), &held, |_| 1.0);
             prop_assert!(fit == PlaceFit::Whole || place_keys(&held).is_empty());
             prop_assert!(place_keys(&held).len() <= PLACE_WORDS_MAX + 2);
         }

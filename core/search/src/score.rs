@@ -98,7 +98,7 @@ impl<'a> PersonScorer<'a> {
         let bears = self.plan.identifier.as_ref().map(|id| p.identifiers.iter().any(|i| id.is(&i.value)));
         let slip = self.plan.identifier.as_ref().filter(|_| bears == Some(false));
         let slip = slip.and_then(|id| p.identifiers.iter().find_map(|i| id.slip(&i.value)));
-        let (place, place_bits, _) = fit_place(self.plan.place.as_ref(), &p.addresses, |key| weights.place_bits(key));
+        let (place, place_bits) = fit_place(self.plan.place.as_ref(), &p.addresses, |key| weights.place_bits(key));
         let height = self.plan.height.zip(parse_height(&p.height_band).ok()).map(|(a, b)| heights_agree(a, b));
         let sex = match (self.plan.sex, p.sex) {
             (None, _) | (_, Sex::Unknown | Sex::Other) | (Some(Sex::Unknown | Sex::Other), _) => None,

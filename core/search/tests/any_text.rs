@@ -122,7 +122,13 @@ proptest! {
         let place = parse_place(Some(&t), Some(&s));
         prop_assert!(place.is_err() || place.is_ok_and(|p| p.is_none_or(|p| p.keys().len() <= PLACE_WORDS_MAX + 1)));
         let q = VehicleQuery { make: Some(t.clone()), body_type: Some(t.clone()), year: Some(t), ..VehicleQuery::default() };
-        prop_assert!(parse_look(&q).is_ok_and(|l| l.year(2015) != LookFit::Near || l.years.is_some()) || parse_look(&q).is_err());
+        if let Ok(look) = parse_look(&q) {
+            prop_assert!(look.years.is_none_or(|(from, to)| from <= to && look.year(from) == LookFit::Agrees));
+            // As asked is as asked, however it is written.
+            let fit = |f: LookFit| matches!(f, LookFit::Agrees | LookFit::Neutral);
+            let text = q.make.as_deref().unwrap_or_default();
+            prop_assert!(fit(look.make(text)) && fit(look.body(text)));
+        }
     }
 
     #[test]

@@ -268,6 +268,11 @@ fn a_twin_is_not_the_other() {
     let twin = ask(asked, &mark).expect("shown");
     assert!(own.score > twin.score && twin.grade <= Grade::Fair, "{twin:?}");
     assert_eq!(codes(&twin), ["surname_exact", "given_differs", "dob_exact"]);
+    // That they live together is no evidence for one of them.
+    let mut at_home = mark;
+    at_home.addresses = vec![Address { text: "40 Church Road".into(), ..Address::default() }];
+    let there = ask("Varney|Paul|1984-03-02||||40 church road", &at_home).expect("shown");
+    assert!(codes(&there).contains(&"address_agrees") && there.grade <= twin.grade, "{there:?}");
 }
 
 /// Rule 3: two persons of one name and birthday are both possible, neither a hit; only an identifier tells them apart.

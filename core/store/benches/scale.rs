@@ -12,17 +12,6 @@ use common::*;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A name-like word, by number: consonants and vowels in turn.
-fn word(mut n: u32, syllables: u32) -> String {
-    let mut out = String::new();
-    for _ in 0..syllables {
-        out.push(b"bcdfghjklmnprstvw"[(n % 17) as usize] as char);
-        out.push(b"aeiou"[(n / 17 % 5) as usize] as char);
-        n = n / 85 + n.wrapping_mul(7919) % 31;
-    }
-    out
-}
-
 /// Few are common and many rare, roughly as names are.
 fn skewed(n: u32, of: u32) -> u32 {
     let x = f64::from(n.wrapping_mul(0x9E37_79B1)) / f64::from(u32::MAX);

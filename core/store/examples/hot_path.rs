@@ -18,16 +18,6 @@ use std::sync::Arc;
 const ROWS: u32 = 20_000;
 const QUESTIONS: u32 = 50;
 
-fn word(mut n: u32, syllables: u32) -> String {
-    let mut out = String::new();
-    for _ in 0..syllables {
-        out.push(b"bcdfghjklmnprstvw"[(n % 17) as usize] as char);
-        out.push(b"aeiou"[(n / 17 % 5) as usize] as char);
-        n = n / 85 + n.wrapping_mul(7919) % 31;
-    }
-    out
-}
-
 fn dob(n: u32) -> PartialDate {
     PartialDate::new(1940 + (n % 65) as u16, 1 + (n / 65 % 12) as u8, 1 + (n / 780 % 28) as u8)
 }

@@ -1,11 +1,9 @@
 //! All marks of a vehicle compartment in RAM, for questions of which only part is known.
 //!
 //! 16 bytes a vehicle: eight characters, which no UK mark exceeds, the rid, and its place by the last two; longer marks stand
-//! apart. It is
-//! read from the encrypted index when a partial question first needs it, and is good for one state of the file.
+//! apart. It is read from the encrypted index when a partial question first needs it, and is good for one state of the file.
 
 use crate::StoreError;
-use crate::pool::Stamp;
 use beatcheck_search::VrmPattern;
 use rusqlite::Connection;
 use std::ops::Range;
@@ -20,7 +18,6 @@ const RUN: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct Marks {
-    pub(crate) stamp: Stamp,
     packed: Vec<[u8; PACKED]>,
     rids: Vec<u32>,
     long: Vec<(String, u32)>,
@@ -30,15 +27,9 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    pub(crate) fn load(conn: &Connection, stamp: Stamp) -> Result<Self, StoreError> {
-        let mut out = Self {
-            stamp,
-            packed: Vec::new(),
-            rids: Vec::new(),
-            long: Vec::new(),
-            by_end: Vec::new(),
-            ends: Vec::new(),
-        };
+    pub(crate) fn load(conn: &Connection) -> Result<Self, StoreError> {
+        let mut out =
+            Self { packed: Vec::new(), rids: Vec::new(), long: Vec::new(), by_end: Vec::new(), ends: Vec::new() };
         let mut statement = conn.prepare_cached("SELECT key,rid FROM vrm ORDER BY key,rid")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -225,7 +216,7 @@ mod tests {
         for (i, mark) in all.iter().enumerate() {
             conn.execute("INSERT INTO vrm VALUES(?1,?2)", (mark, i as i64)).unwrap();
         }
-        Marks::load(&conn, (1, beatcheck_wire::Hash32::default())).unwrap()
+        Marks::load(&conn).unwrap()
     }
 
     proptest! {

@@ -1,7 +1,6 @@
 //! Tables of name forms that a hub has sent: read whole when a person is first asked for, good for one state of the file.
 
 use crate::StoreError;
-use crate::pool::Stamp;
 use beatcheck_model::Body;
 use beatcheck_search::name_tokens;
 use beatcheck_wire::digest;
@@ -15,15 +14,14 @@ const CLASS_MAX: usize = 64;
 
 #[derive(Debug)]
 pub(crate) struct Variants {
-    pub(crate) stamp: Stamp,
     /// Classes by form.
     of: HashMap<String, Vec<u32>>,
     classes: Vec<Vec<String>>,
 }
 
 impl Variants {
-    pub(crate) fn load(conn: &Connection, stamp: Stamp) -> Result<Self, StoreError> {
-        let mut out = Self { stamp, of: HashMap::new(), classes: Vec::new() };
+    pub(crate) fn load(conn: &Connection) -> Result<Self, StoreError> {
+        let mut out = Self { of: HashMap::new(), classes: Vec::new() };
         let mut left = FORMS_MAX;
         let mut statement = conn.prepare_cached("SELECT row FROM rec ORDER BY rid")?;
         let mut rows = statement.query([])?;

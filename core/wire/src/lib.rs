@@ -21,6 +21,29 @@ pub mod policy;
 mod record_columns;
 pub mod segment;
 
+/// The id of a record: the first 16 bytes of SHA-256 over [`RecordId::derive_input`](beatcheck_model::RecordId::derive_input).
+/// The hub gives it; a device that follows a link derives it again from the source's name and the key that the link states.
+///
+/// ```
+/// use beatcheck_model::RecordKind::Vehicle;
+/// let id = beatcheck_wire::record_id("list", Vehicle, &["V1"], 0);
+/// assert_eq!(id, beatcheck_wire::record_id("list", Vehicle, &["V1"], 0));
+/// assert_ne!(id, beatcheck_wire::record_id("list", Vehicle, &["V1"], 1));
+/// ```
+#[must_use]
+pub fn record_id(
+    source: &str,
+    kind: beatcheck_model::RecordKind,
+    key: &[&str],
+    occurrence: u32,
+) -> beatcheck_model::RecordId {
+    let input = beatcheck_model::RecordId::derive_input(source, kind, key, occurrence);
+    let hash = ring::digest::digest(&ring::digest::SHA256, &input);
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.as_ref()[..16]);
+    beatcheck_model::RecordId(id)
+}
+
 pub use documents::*;
 pub use error::WireError;
 

@@ -101,11 +101,7 @@ impl Read for Tap {
 
 /// The id of a row by its key and occurrence.
 pub(super) fn record_id(mapping: &Mapping, key: &[&str], occurrence: u32) -> RecordId {
-    let input = RecordId::derive_input(&mapping.source.name, mapping.source.kind, key, occurrence);
-    let hash = ring::digest::digest(&ring::digest::SHA256, &input);
-    let mut id = [0; 16];
-    id.copy_from_slice(&hash.as_ref()[..16]);
-    RecordId(id)
+    beatcheck_wire::record_id(&mapping.source.name, mapping.source.kind, key, occurrence)
 }
 
 /// Reads all of `extract`.

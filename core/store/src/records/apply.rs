@@ -10,7 +10,7 @@ use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::WireError;
 use beatcheck_wire::batch::{Change, Op};
 use beatcheck_wire::digest::{RowDigest, canonical, from_canonical};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 use std::collections::BTreeMap;
 
 /// Ids reported of one delta, at most.
@@ -181,10 +181,10 @@ impl Delta<'_> {
             looks::set(self.conn, rid, &new.look)?;
         }
         for key in old.places.iter().filter(|k| !new.places.contains(k)) {
-            self.edit_place(key, rid, false)?;
+            self.edit_block(PLACE, key, rid, false)?;
         }
         for key in new.places.iter().filter(|k| !old.places.contains(k)) {
-            self.edit_place(key, rid, true)?;
+            self.edit_block(PLACE, key, rid, true)?;
         }
         for token in old.tokens.iter().filter(|t| !new.tokens.contains(t)) {
             self.forget(token, rid)?;
@@ -203,7 +203,7 @@ impl Delta<'_> {
                  ON CONFLICT(token,role) DO UPDATE SET bearers=bearers+1 RETURNING tid",
             )?
             .query_row((token, *role as u8, beatcheck_search::phonetic_key(token)), |r| r.get(0))?;
-        self.edit_posting(tid, rid, true)
+        self.edit_block(POSTING, &tid, rid, true)
     }
 
     fn forget(&self, (role, token): &Token, rid: i64) -> Result<(), StoreError> {
@@ -211,47 +211,44 @@ impl Delta<'_> {
             .conn
             .prepare_cached("UPDATE vocab SET bearers=bearers-1 WHERE token=?1 AND role=?2 RETURNING tid,bearers")?
             .query_row((token, *role as u8), |r| Ok((r.get(0)?, r.get(1)?)))?;
-        self.edit_posting(tid, rid, false)?;
+        self.edit_block(POSTING, &tid, rid, false)?;
         if bearers <= 0 {
             self.conn.prepare_cached("DELETE FROM vocab WHERE tid=?1")?.execute([tid])?;
         }
         Ok(())
     }
 
-    fn edit_place(&self, key: &str, rid: i64, present: bool) -> Result<(), StoreError> {
+    /// Adds a rid to the block of a key, or takes it away; `table` holds blocks by `column`.
+    fn edit_block(
+        &self,
+        (table, column): (&str, &str),
+        key: &dyn ToSql,
+        rid: i64,
+        present: bool,
+    ) -> Result<(), StoreError> {
         let block = postings::block_of(rid);
         let old: Option<Vec<u8>> = self
             .conn
-            .prepare_cached("SELECT rids FROM place WHERE key=?1 AND block=?2")?
+            .prepare_cached(&format!("SELECT rids FROM {table} WHERE {column}=?1 AND block=?2"))?
             .query_row((key, block), |r| r.get(0))
             .optional()?;
         match postings::edit(old.as_deref().unwrap_or_default(), postings::place_of(rid), present)? {
             Some(bytes) => self
                 .conn
-                .prepare_cached("INSERT OR REPLACE INTO place(key,block,rids) VALUES(?1,?2,?3)")?
+                .prepare_cached(&format!("INSERT OR REPLACE INTO {table}({column},block,rids) VALUES(?1,?2,?3)"))?
                 .execute((key, block, bytes))?,
-            None => self.conn.prepare_cached("DELETE FROM place WHERE key=?1 AND block=?2")?.execute((key, block))?,
-        };
-        Ok(())
-    }
-
-    fn edit_posting(&self, tid: i64, rid: i64, present: bool) -> Result<(), StoreError> {
-        let block = postings::block_of(rid);
-        let old: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached("SELECT rids FROM posting WHERE tid=?1 AND block=?2")?
-            .query_row((tid, block), |r| r.get(0))
-            .optional()?;
-        match postings::edit(old.as_deref().unwrap_or_default(), postings::place_of(rid), present)? {
-            Some(bytes) => self
+            None => self
                 .conn
-                .prepare_cached("INSERT OR REPLACE INTO posting(tid,block,rids) VALUES(?1,?2,?3)")?
-                .execute((tid, block, bytes))?,
-            None => self.conn.prepare_cached("DELETE FROM posting WHERE tid=?1 AND block=?2")?.execute((tid, block))?,
+                .prepare_cached(&format!("DELETE FROM {table} WHERE {column}=?1 AND block=?2"))?
+                .execute((key, block))?,
         };
         Ok(())
     }
 }
+
+/// Tables of posting blocks, each with the column of its keys.
+const PLACE: (&str, &str) = ("place", "key");
+const POSTING: (&str, &str) = ("posting", "tid");
 
 /// Keys by table; empty for a record that is not there.
 #[derive(Default)]

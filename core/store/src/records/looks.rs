@@ -3,7 +3,6 @@
 
 use super::keys::LookKey;
 use crate::StoreError;
-use crate::pool::Stamp;
 use beatcheck_search::{LookFit, LookQuery};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -118,15 +117,14 @@ fn word(conn: &Connection, class: usize, text: &str) -> Result<u16, StoreError> 
 /// All looks of a compartment in RAM, read when a question with filters first needs them. Good for one state of the file.
 #[derive(Debug)]
 pub(crate) struct Looks {
-    pub(crate) stamp: Stamp,
     by_rid: Vec<u8>,
     /// By class and number; number 0 is no word.
     words: [Vec<String>; CLASSES],
 }
 
 impl Looks {
-    pub(crate) fn load(conn: &Connection, stamp: Stamp) -> Result<Self, StoreError> {
-        let mut out = Self { stamp, by_rid: Vec::new(), words: std::array::from_fn(|_| vec![String::new()]) };
+    pub(crate) fn load(conn: &Connection) -> Result<Self, StoreError> {
+        let mut out = Self { by_rid: Vec::new(), words: std::array::from_fn(|_| vec![String::new()]) };
         let mut statement = conn.prepare_cached("SELECT block,looks FROM look ORDER BY block")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

@@ -66,6 +66,29 @@ impl Checkpoint {
     }
 }
 
+/// Something read from a file whole, and the state of the file that it is good for.
+struct Kept<T>(RwLock<Option<(Stamp, Arc<T>)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(RwLock::new(None))
+    }
+}
+
+impl<T> Kept<T> {
+    /// That of the state that `read` sees, loaded if need be.
+    fn of(&self, read: &mut Read<'_>, load: fn(&Connection) -> Result<T, StoreError>) -> Result<Arc<T>, StoreError> {
+        let stamp = read.stamp()?;
+        let kept = self.0.read().map_err(|_| StoreError::Closed)?.clone();
+        if let Some((_, kept)) = kept.filter(|(of, _)| *of == stamp) {
+            return Ok(kept);
+        }
+        let loaded = Arc::new(load(read.conn()?)?);
+        *self.0.write().map_err(|_| StoreError::Closed)? = Some((stamp, loaded.clone()));
+        Ok(loaded)
+    }
+}
+
 /// An open compartment. Shared between threads: any number of readers, one writer, neither waits for the other.
 ///
 /// Reading records goes through [`crate::Shelf`], which asks for a permit.
@@ -74,9 +97,9 @@ pub struct Compartment {
     pool: Pool,
     writer: Mutex<Option<Connection>>,
     filter: RwLock<Option<Filter>>,
-    marks: RwLock<Option<Arc<Marks>>>,
-    looks: RwLock<Option<Arc<Looks>>>,
-    variants: RwLock<Option<Arc<Variants>>>,
+    marks: Kept<Marks>,
+    looks: Kept<Looks>,
+    variants: Kept<Variants>,
     /// Of the last states, newest last: the one before still answers while a delta commits.
     indexes: RwLock<Vec<Arc<Index>>>,
 }
@@ -109,9 +132,9 @@ impl Compartment {
             pool,
             writer: Mutex::new(None),
             filter: RwLock::new(None),
-            marks: RwLock::new(None),
-            looks: RwLock::new(None),
-            variants: RwLock::new(None),
+            marks: Kept::default(),
+            looks: Kept::default(),
+            variants: Kept::default(),
             indexes: RwLock::default(),
         })
     }
@@ -271,38 +294,17 @@ impl Compartment {
 
     /// The marks of the state that `read` sees, loaded if need be.
     pub(crate) fn marks(&self, read: &mut Read<'_>) -> Result<Arc<Marks>, StoreError> {
-        let stamp = read.stamp()?;
-        let kept = self.marks.read().map_err(|_| StoreError::Closed)?.clone();
-        if let Some(marks) = kept.filter(|m| m.stamp == stamp) {
-            return Ok(marks);
-        }
-        let loaded = Arc::new(Marks::load(read.conn()?, stamp)?);
-        *self.marks.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
-        Ok(loaded)
+        self.marks.of(read, Marks::load)
     }
 
     /// The forms of names of the state that `read` sees, loaded if need be.
     pub(crate) fn variants(&self, read: &mut Read<'_>) -> Result<Arc<Variants>, StoreError> {
-        let stamp = read.stamp()?;
-        let kept = self.variants.read().map_err(|_| StoreError::Closed)?.clone();
-        if let Some(variants) = kept.filter(|v| v.stamp == stamp) {
-            return Ok(variants);
-        }
-        let loaded = Arc::new(Variants::load(read.conn()?, stamp)?);
-        *self.variants.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
-        Ok(loaded)
+        self.variants.of(read, Variants::load)
     }
 
     /// What the vehicles of the state that `read` sees look like, loaded if need be.
     pub(crate) fn looks(&self, read: &mut Read<'_>) -> Result<Arc<Looks>, StoreError> {
-        let stamp = read.stamp()?;
-        let kept = self.looks.read().map_err(|_| StoreError::Closed)?.clone();
-        if let Some(looks) = kept.filter(|l| l.stamp == stamp) {
-            return Ok(looks);
-        }
-        let loaded = Arc::new(Looks::load(read.conn()?, stamp)?);
-        *self.looks.write().map_err(|_| StoreError::Closed)? = Some(loaded.clone());
-        Ok(loaded)
+        self.looks.of(read, Looks::load)
     }
 
     /// Keeps an index in RAM beside the one before it.

@@ -145,3 +145,14 @@ pub fn permit(count: u8) -> Permit {
 pub fn regressions() -> Option<Box<dyn proptest::test_runner::FailurePersistence>> {
     Some(Box::new(proptest::test_runner::FileFailurePersistence::WithSource("regressions")))
 }
+
+/// A name-like word, by number: consonants and vowels in turn.
+pub fn word(mut n: u32, syllables: u32) -> String {
+    let mut out = String::new();
+    for _ in 0..syllables {
+        out.push(b"bcdfghjklmnprstvw"[(n % 17) as usize] as char);
+        out.push(b"aeiou"[(n / 17 % 5) as usize] as char);
+        n = n / 85 + n.wrapping_mul(7919) % 31;
+    }
+    out
+}
