@@ -301,3 +301,60 @@ macro_rules! columnar {
     };
 }
 pub(crate) use columnar;
+
+/// Adds to columns what patches need: `patchable!(Vehicle, VehicleCols { vrm, make });` numbers the fields from bit 0.
+///
+/// A mask says which fields a patch sets; only their values are pushed, and `masks` of the whole column say how many
+/// there are of each.
+macro_rules! patchable {
+    ($t:ty, $name:ident { $($field:ident),* $(,)? }) => {
+        impl $name {
+            /// How many fields there are.
+            pub(crate) const FIELDS: u32 = [$(stringify!($field)),*].len() as u32;
+
+            /// The fields in which two differ.
+            pub(crate) fn diff(a: &$t, b: &$t) -> u64 {
+                let (mut mask, mut bit) = (0, 1);
+                $( if a.$field != b.$field { mask |= bit; } bit <<= 1; )*
+                let _ = bit;
+                mask
+            }
+
+            /// Sets the fields of `mask` as they are in `from`.
+            pub(crate) fn set(into: &mut $t, from: &$t, mask: u64) {
+                let mut bit = 1;
+                $( if mask & bit != 0 { into.$field.clone_from(&from.$field); } bit <<= 1; )*
+                let _ = bit;
+            }
+
+            /// Appends the values of the fields of `mask`.
+            pub(crate) fn push_some(&mut self, item: &$t, mask: u64) {
+                let mut bit = 1;
+                $( if mask & bit != 0 { $crate::columns::Column::push(&mut self.$field, &item.$field); } bit <<= 1; )*
+                let _ = bit;
+            }
+
+            /// Reads columns of which each holds as many values as `masks` say.
+            #[allow(unused_assignments)] // the bit after the last field
+            pub(crate) fn decode_some(
+                from: &mut $crate::columns::Reader<'_>, masks: &[u64], shift: u32,
+            ) -> Result<Self, $crate::WireError> {
+                let mut bit = 1 << shift;
+                Ok(Self { $($field: {
+                    let n = masks.iter().filter(|m| *m & bit != 0).count();
+                    bit <<= 1;
+                    $crate::columns::Column::decode(from, n)?
+                },)* })
+            }
+
+            /// Takes the next values of the fields of `mask` into `into`.
+            pub(crate) fn take_some(&mut self, into: &mut $t, mask: u64) -> Result<(), $crate::WireError> {
+                let mut bit = 1;
+                $( if mask & bit != 0 { into.$field = $crate::columns::Column::take(&mut self.$field)?; } bit <<= 1; )*
+                let _ = bit;
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use patchable;
