@@ -16,6 +16,7 @@ mod hub_cmd;
 mod hub_view;
 mod output;
 mod progress;
+mod sync_cmd;
 
 use args::{Cli, Command};
 use clap::Parser;
