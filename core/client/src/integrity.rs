@@ -116,6 +116,14 @@ impl Device {
         }
     }
 
+    /// Flips a bit in the `nth` stored row of a compartment, behind everybody's back. For tests and benches.
+    #[doc(hidden)]
+    pub fn flip_stored_row(&self, compartment: &str, nth: u64) -> Result<(), ClientError> {
+        let id = self.shelf.ids().into_iter().find(|id| self.name(id) == compartment);
+        let open = id.and_then(|id| self.shelf.get(&id)).ok_or(ClientError::Keyring)?;
+        Ok(open.flip_row(nth)?)
+    }
+
     /// Compartments that are due, those that waited longest first.
     fn scrub_due(&self, all: bool) -> Result<BTreeMap<(Timestamp, CompartmentId), CompartmentId>, ClientError> {
         let now = self.now();

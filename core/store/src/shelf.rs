@@ -125,6 +125,12 @@ impl Shelf {
         self.now().open.keys().copied().collect()
     }
 
+    /// Ids of the compartments whose index of marks is here and whose rows are not, sorted.
+    #[must_use]
+    pub fn indexed(&self) -> Vec<CompartmentId> {
+        self.now().listed.keys().copied().collect()
+    }
+
     /// Prepares each compartment for fast checks ([`Compartment::warm`]): vocabularies, and filters where more than one
     /// vehicle compartment is open. For a background thread; after each `put` it has something to do.
     ///

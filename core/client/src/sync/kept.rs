@@ -64,7 +64,7 @@ impl Device {
             let index = decode::<Sealed>(&bytes).and_then(|s| self.open_kept(&id, Content::MarkIndex, &s));
             // One that cannot be read any more is fetched again: it only bridges the time until the rows are here.
             if let Ok(Ok(index)) = index.map(|plain| MarkIndex::decode(&plain)) {
-                self.shelf.put_index(id, Arc::new(index));
+                self.shelf.put_index(id, RecordKind::Vehicle, Arc::new(index));
             }
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Worker<'_> {
         let index = MarkIndex::decode(&self.device.open_kept(&id, Content::MarkIndex, &sealed)?)?;
         let name = format!("{}{id}", doc::INDEX);
         self.device.state.put_all(&[(name.as_str(), Some(&encode(&sealed)?))])?;
-        self.device.shelf.put_index(id, Arc::new(index));
+        self.device.shelf.put_index(id, RecordKind::Vehicle, Arc::new(index));
         for s in segments {
             self.staging.drop_segment(&s.hash, s.frames)?;
         }

@@ -403,8 +403,10 @@ impl<'a> Run<'a> {
             }
             Do::Inspect(id, segments) => Some(self.inspect(id, &segments)?),
             Do::Stage { segment, index, bytes } => {
-                match self.staging.put_frame(&segment, index, &bytes).and_then(|()| self.staging.flush_if_due(self.device.env.now().0)) {
-                    Ok(()) => None,
+                let now_ms = self.device.env.now().0.unsigned_abs();
+                let put = self.staging.put_frame(&segment, index, &bytes);
+                match put.and_then(|()| self.staging.flush_if_due(now_ms)) {
+                    Ok(_) => None,
                     Err(e) => Some(Event::Broken(store_fault(&e))),
                 }
             }

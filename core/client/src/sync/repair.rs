@@ -65,7 +65,9 @@ impl Worker<'_> {
             bytes += answer.len() as u64;
             rows = self.open_rows(id, &decode(&answer)?)?;
         }
+        // Keys are mended by what the rows say, once these are right.
         let changed = open.repair(&ranges, &rows)?;
+        open.mend_keys()?;
         device.note_integrity(&id, |i| {
             i.suspect = false;
             i.repairs += 1;

@@ -265,6 +265,21 @@ impl Compartment {
         Ok(())
     }
 
+    /// Flips a bit in the `nth` stored row through a connection of its own, behind everybody's back: what a scrub is to
+    /// find. For tests and benches.
+    #[doc(hidden)]
+    pub fn flip_row(&self, nth: u64) -> Result<(), StoreError> {
+        let conn = self.pool.writer()?;
+        let (rid, mut row): (i64, Vec<u8>) = conn.query_row(
+            "SELECT rid,row FROM rec ORDER BY rid LIMIT 1 OFFSET ?1",
+            [db::int(nth)],
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?;
+        *row.last_mut().ok_or(StoreError::Corrupt)? ^= 1;
+        conn.execute("UPDATE rec SET row=?2 WHERE rid=?1", (rid, row))?;
+        Ok(())
+    }
+
     /// Limits the file's size in pages of 4 KiB, for tests of a full disk.
     #[doc(hidden)]
     pub fn set_max_pages(&self, pages: u32) -> Result<(), StoreError> {
