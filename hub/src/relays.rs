@@ -122,10 +122,9 @@ impl Hub {
     /// # Errors
     /// [`HubError::Refused`] if there is no such relay.
     pub fn relay_revoke(&self, name: &str) -> Result<(), HubError> {
-        let changed = self.conn()?.execute(
-            "UPDATE relay SET revoked = COALESCE(revoked, ?2) WHERE name = ?1",
-            params![name, self.now().0],
-        )?;
+        let changed = self
+            .conn()?
+            .execute("UPDATE relay SET revoked = COALESCE(revoked, ?2) WHERE name = ?1", params![name, self.now().0])?;
         if changed == 0 {
             return Err(HubError::Refused(format!("no relay '{name}': `hub relay list` shows them")));
         }
@@ -137,8 +136,6 @@ impl Hub {
     pub(crate) fn relay_stands(&self, serial: &[u8; 16]) -> Result<Option<bool>, HubError> {
         use rusqlite::OptionalExtension;
         let conn = self.conn()?;
-        Ok(conn
-            .query_row("SELECT revoked IS NULL FROM relay WHERE serial = ?1", [serial], |r| r.get(0))
-            .optional()?)
+        Ok(conn.query_row("SELECT revoked IS NULL FROM relay WHERE serial = ?1", [serial], |r| r.get(0)).optional()?)
     }
 }
