@@ -4,7 +4,7 @@ use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
 use crate::exit::{Exit, Failure, exit_of, exit_of_answer};
 use crate::output::Context;
 use crate::progress::Bar;
-use crate::{answer_view, batch, complain, device_view};
+use crate::{answer_view, batch, complain, device_view, relay_cmd};
 use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions, FileVault, KeyVault, SyncReport};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 use std::path::Path;
@@ -14,6 +14,7 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
     match command {
         DeviceCommand::Enrol(a) => enrol(a, context),
         DeviceCommand::Sync(a) => sync(&a, context),
+        DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
         DeviceCommand::Check(CheckCommand::Vehicle(a)) => {
@@ -65,7 +66,7 @@ fn existing_vault(home: &Path) -> Result<Arc<dyn KeyVault>, Failure> {
     vault(home)
 }
 
-fn open(args: &HomeArgs, context: &Context) -> Result<Device, Failure> {
+pub(crate) fn open(args: &HomeArgs, context: &Context) -> Result<Device, Failure> {
     let vault = existing_vault(&args.home)?;
     Ok(Device::open(&args.home, vault, context.env(), pin(args)?.as_deref())?)
 }

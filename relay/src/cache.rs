@@ -146,6 +146,8 @@ impl Cache {
         if size > self.max_bytes {
             return;
         }
+        // The same again takes its own place.
+        self.index().remove(hash);
         self.make_room(size);
         let path = self.path(hash);
         let partial = path.with_extension(PARTIAL);

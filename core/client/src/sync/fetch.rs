@@ -1,6 +1,6 @@
 //! Asking the hub: each want is one request in a task of its own, which reports events.
 
-use super::Run;
+use super::{Run, relay};
 use crate::transport::{LinkFault, Transport};
 use beatcheck_sync::{Event, FetchFault, Want};
 use beatcheck_wire::segment::{FRAME, HEADER};
@@ -15,10 +15,14 @@ impl Run<'_> {
     /// Starts a request.
     pub(super) fn spawn_fetch(&self, want: Want) {
         let (transport, events) = (Arc::clone(&self.transport), self.events.clone());
+        let near = self.relay.clone();
         tokio::spawn(async move {
-            let event = match fetch(&transport, &want, &events).await {
-                Ok(event) => event,
-                Err(fault) => Event::Failed(want, fault_of(fault)),
+            let event = match relay::frames(near.as_deref(), &want, &events).await {
+                Some(event) => event,
+                None => match fetch(&transport, &want, &events).await {
+                    Ok(event) => event,
+                    Err(fault) => Event::Failed(want, fault_of(fault)),
+                },
             };
             // The receiver is gone only when the sync has ended.
             let _ = events.send(event).await;
@@ -38,7 +42,11 @@ fn fault_of(fault: LinkFault) -> FetchFault {
     }
 }
 
-async fn fetch(transport: &Transport, want: &Want, events: &mpsc::Sender<Event>) -> Result<Event, LinkFault> {
+pub(super) async fn fetch(
+    transport: &Transport,
+    want: &Want,
+    events: &mpsc::Sender<Event>,
+) -> Result<Event, LinkFault> {
     let get = |path: String| async move { transport.call(Method::GET, &path, Vec::new()).await };
     Ok(match want {
         Want::Head => {

@@ -8,6 +8,7 @@ mod fetch;
 mod grant;
 mod journal;
 pub(crate) mod last_words;
+mod relay;
 mod report;
 
 pub use report::{CompartmentChange, Failure, SyncProgress, SyncReport};
@@ -46,6 +47,7 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
 struct Run<'a> {
     device: &'a Device,
     transport: Arc<Transport>,
+    relay: Option<Arc<relay::Relay>>,
     staging: Arc<Staging>,
     progress: &'a dyn Fn(SyncProgress),
     report: SyncReport,
@@ -76,11 +78,13 @@ impl Device {
         })?);
         self.sweep_records();
         let transport = Arc::new(self.transport()?);
+        let relay = self.relay_link();
         let runtime = runtime()?;
         let (events, inbox) = mpsc::channel(QUEUE);
         let mut run = Run {
             device: self,
             transport: Arc::clone(&transport),
+            relay: relay.clone(),
             staging: Arc::clone(&staging),
             progress,
             report: SyncReport::default(),
@@ -101,6 +105,13 @@ impl Device {
         report.bytes_down = transport.meter.down.load(Ordering::Relaxed);
         report.bytes_up = transport.meter.up.load(Ordering::Relaxed);
         report.requests = transport.meter.requests.load(Ordering::Relaxed) as u32;
+        if let Some(relay) = relay {
+            let meter = relay.meter();
+            report.relay_bytes = meter.down.load(Ordering::Relaxed);
+            report.bytes_down += report.relay_bytes;
+            report.bytes_up += meter.up.load(Ordering::Relaxed);
+            report.requests += meter.requests.load(Ordering::Relaxed) as u32;
+        }
         report.took_ms = watch.micros() / 1000;
         report.complete = report.fault.is_none() && report.failed.is_empty() && !wiped;
         report.wiped = wiped;
@@ -109,8 +120,13 @@ impl Device {
 
     /// A way to the hub with this device's certificate.
     fn transport(&self) -> Result<Transport, ClientError> {
+        self.way_to(doc::HUB)
+    }
+
+    /// A way to whoever's address stands in this document, with this device's certificate.
+    fn way_to(&self, address: &str) -> Result<Transport, ClientError> {
         let get = |name: &str| -> Result<Vec<u8>, ClientError> { self.state.get(name)?.ok_or(ClientError::Keyring) };
-        let hub = String::from_utf8(get(doc::HUB)?).map_err(|_| ClientError::Keyring)?;
+        let hub = String::from_utf8(get(address)?).map_err(|_| ClientError::Keyring)?;
         let ca = CertificateDer::from(get(doc::CA)?);
         let certificates: Vec<Vec<u8>> = decode(&get(doc::CERTIFICATES)?)?;
         Transport::new(&hub, tls::config(&ca, &certificates, &self.vault)?)
@@ -228,6 +244,7 @@ impl Run<'_> {
                 Err(e) => Some(Event::Broken(store_fault(&e))),
             },
             Do::DropSegment(hash) => {
+                self.relay.iter().for_each(|r| r.distrust(hash));
                 self.staging.drop_segment(&hash, MAX_FRAMES)?;
                 None
             }
