@@ -15,6 +15,7 @@ mod machine;
 mod matching;
 mod no_space;
 mod offline;
+mod relay;
 mod rules;
 mod support;
 mod time;
