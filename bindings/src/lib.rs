@@ -226,6 +226,15 @@ impl Device {
         Ok(self.inner.scrub(ms, false)?.complete)
     }
 
+    /// Sets a relay (`https://HOST:PORT`), a cache near by that is asked for segments before the hub is; none: only the hub.
+    /// It cannot read or alter what it carries, and a sync goes on without it.
+    ///
+    /// # Errors
+    /// [`ApiError`] if it is no such address.
+    pub fn set_relay(&self, relay: Option<String>) -> Result<(), ApiError> {
+        Ok(self.inner.set_relay(relay.as_deref())?)
+    }
+
     /// The next event of a sync, oldest first; none if there is none now.
     #[must_use]
     pub fn next_event(&self) -> Option<SyncEvent> {

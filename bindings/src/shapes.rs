@@ -314,6 +314,7 @@ pub struct SyncReport {
     pub fault: Option<Failure>,
     pub requests: u32,
     pub bytes_down: u64,
+    pub relay_bytes: u64,
     pub bytes_up: u64,
     pub took_ms: u64,
     pub journal_sent: u64,

@@ -3,6 +3,7 @@
 //! Nothing is read from the environment: settings are flags and files, so that a run can be repeated from its line.
 
 use crate::hub_args::HubCommand;
+use crate::relay_args::{DeviceRelayArgs, RelayArgs};
 use beatcheck_model::{RecordKind, Sex, Timestamp, sex_text};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     /// A device on the desk: enrol, sync, check
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Run a relay: a cache near devices that holds ciphertext and need not be trusted
+    Relay(RelayArgs),
     /// Make synthetic persons and vehicles, with their mapping files
     Fixtures(FixturesArgs),
     /// Measure the whole job: time, memory and bytes of each step
@@ -87,6 +90,8 @@ pub(crate) enum DeviceCommand {
     #[command(after_help = "Example:\n  beatcheck device scrub --home phone && beatcheck device sync --home phone\n\n\
         Exit 6 if a compartment is not what was published.")]
     Scrub(HomeArgs),
+    /// Show or set the relay that is asked for segments before the hub
+    Relay(DeviceRelayArgs),
     /// Show what is held, how fresh it is, and what waits to be sent
     #[command(after_help = "Example:\n  beatcheck device status --home phone --json")]
     Status(HomeArgs),

@@ -4,8 +4,8 @@ use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
 use crate::sync_cmd::{self, existing_vault, vault};
 use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
-use crate::{answer_view, batch, complain, device_view};
-use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions, };
+use crate::{answer_view, batch, complain, device_view, relay_cmd};
+use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {
@@ -13,6 +13,7 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Enrol(a) => enrol(a, context),
         DeviceCommand::Sync(a) => sync_cmd::sync(&a, context),
         DeviceCommand::Scrub(a) => sync_cmd::scrub(&a, context),
+        DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
         DeviceCommand::Check(CheckCommand::Vehicle(a)) => {

@@ -162,6 +162,7 @@ pub(crate) fn sync(s: &mut Screen, r: &SyncReport, now: Timestamp) {
     s.line("");
     s.fields(&[
         ("received", format!("{} in {} requests", bytes(r.bytes_down), r.requests)),
+        ("of it from the relay", if r.relay_bytes > 0 { bytes(r.relay_bytes) } else { String::new() }),
         ("sent", bytes(r.bytes_up)),
         ("account", format!("{} entries sent, {} wait", r.journal_sent, r.journal_pending)),
         ("took", format!("{}.{:03} s", r.took_ms / 1000, r.took_ms % 1000)),

@@ -1,5 +1,6 @@
 //! The command line of a hub's operator.
 
+use crate::relay_args::HubRelayCommand;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::DeviceId;
 use clap::{Args, Subcommand};
@@ -40,6 +41,9 @@ pub(crate) enum HubCommand {
     Role(RoleArgs),
     /// Take one compartment from one device, whatever its role says
     Withdraw(WithdrawArgs),
+    /// Issue, show and revoke the certificates of relays
+    #[command(subcommand)]
+    Relay(HubRelayCommand),
 }
 
 /// Which hub.

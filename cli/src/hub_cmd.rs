@@ -9,6 +9,7 @@ use crate::hub_args::{
 use crate::hub_view;
 use crate::output::Context;
 use crate::progress::Bar;
+use crate::relay_cmd;
 use beatcheck_hub::{Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions};
 use serde_json::json;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
         }
         HubCommand::Rejects(a) => rejects(&a, context)?,
         HubCommand::Journal(a) => return journal(a, context),
+        HubCommand::Relay(c) => relay_cmd::hub(c, context)?,
         HubCommand::Policy(PolicyCommand::Show(a)) => policy_show(&a, context)?,
         HubCommand::Policy(PolicyCommand::Set(a)) => policy_set(&a, context)?,
         HubCommand::Revoke(a) => {
@@ -122,7 +124,7 @@ fn serve(args: ServeArgs, context: &Context) -> Result<(), Failure> {
 
 /// Completes at SIGINT or SIGTERM. The handlers are in place when this returns.
 #[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -135,7 +137,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 
 /// Completes at Ctrl-C.
 #[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without signals it serves until it is ended.

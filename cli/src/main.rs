@@ -1,6 +1,6 @@
 //! `beatcheck`: operates a hub, and is a device on the desk.
 //!
-//! Thin: it reads the command line, calls `beatcheck-hub` or `beatcheck-client`, and prints what they return, as JSON
+//! Thin: it reads the command line, calls `beatcheck-hub`, `beatcheck-relay` or `beatcheck-client`, and prints what they return, as JSON
 //! in the shapes of `docs/cli.md` or as text. Answers go to stdout; progress, errors and logs to stderr.
 
 mod answer_view;
@@ -16,6 +16,8 @@ mod hub_cmd;
 mod hub_view;
 mod output;
 mod progress;
+mod relay_args;
+mod relay_cmd;
 mod sync_cmd;
 
 use args::{Cli, Command};
@@ -39,6 +41,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
     match command {
         Command::Hub(c) => hub_cmd::run(c, context),
         Command::Device(c) => device_cmd::run(c, context),
+        Command::Relay(a) => relay_cmd::run(a, context),
         Command::Fixtures(a) => fixtures_cmd::run(&a, context),
         Command::Bench(a) => bench::run(&a, context),
     }

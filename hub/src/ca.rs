@@ -1,8 +1,8 @@
 //! The hub's own certificate authority: ECDSA P-256, ten years, one level deep.
 //!
-//! It signs two kinds of certificate: the server's (`serverAuth` only) and the devices' (`clientAuth` only), so
-//! neither can stand in for the other. A device's certificate names the device and never the officer: whoever watches
-//! a handshake learns a random number. Validity is counted from the machine's clock and not from the injected one,
+//! It signs the server's certificate (`serverAuth` only) and the devices' (`clientAuth` only), so neither can stand in
+//! for the other; and for a relay one of each. A device's certificate names the device and never the officer: whoever
+//! watches a handshake learns a random number. A relay's name begins as no device's can. Validity is counted from the machine's clock and not from the injected one,
 //! because rustls compares it with the machine's clock on both sides.
 
 use crate::{Clock, HubError, SystemClock, keys};
@@ -24,6 +24,12 @@ const CA_DAYS: i64 = 3652;
 pub(crate) const DEVICE_DAYS: i64 = 30;
 /// Life of the server's certificate.
 pub(crate) const SERVER_DAYS: i64 = 90;
+/// Life of a relay's certificates: somebody carries them there by hand.
+const RELAY_DAYS: i64 = 365;
+/// How the common name of a relay's certificates begins; a device's is hexadecimal.
+const RELAY_NAME: &str = "relay:";
+/// What every server's certificate is good for.
+pub(crate) const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// Certificates begin this long before they are issued, for clocks that run behind.
 const BACKDATE_S: i64 = 3600;
 /// SubjectPublicKeyInfo of an uncompressed P-256 point, before the point.
@@ -48,6 +54,26 @@ pub(crate) struct Issued {
     pub(crate) serial: Vec<u8>,
     pub(crate) issued: Timestamp,
     pub(crate) expires: Timestamp,
+}
+
+/// A relay's certificates and keys, PEM.
+pub(crate) struct RelayPair {
+    pub(crate) server_pem: String,
+    pub(crate) server_key: zeroize::Zeroizing<String>,
+    pub(crate) client_pem: String,
+    pub(crate) client_key: zeroize::Zeroizing<String>,
+    /// Of the client certificate.
+    pub(crate) serial: [u8; 16],
+    pub(crate) issued: Timestamp,
+    pub(crate) expires: Timestamp,
+}
+
+/// What a relay's client certificate says, once rustls has verified whose it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RelayName {
+    pub(crate) serial: [u8; 16],
+    /// Seconds since 1970.
+    pub(crate) not_after_s: i64,
 }
 
 /// What a client certificate says, once rustls has verified whose it is.
@@ -120,14 +146,48 @@ impl Ca {
         &self,
         names: &[String],
     ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), HubError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(tls)?;
-        let mut p = params(names.to_vec(), "Beatcheck hub", SystemClock.now(), SERVER_DAYS)?;
-        p.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        p.use_authority_key_identifier_extension = true;
-        let cert = p.signed_by(&key, &self.issuer).map_err(tls)?;
+        let usage = ExtendedKeyUsagePurpose::ServerAuth;
+        let (cert, key, _) = self.issue_fresh(names, "Beatcheck hub", SystemClock.now(), SERVER_DAYS, usage)?;
         let chain = vec![cert.der().clone(), self.der.clone()];
         Ok((chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into()))
+    }
+
+    /// Issues what a relay needs: a server's certificate for `names`, and a client's by which the hub knows it.
+    pub(crate) fn issue_relay(&self, name: &str, names: &[String]) -> Result<RelayPair, HubError> {
+        let now = SystemClock.now();
+        let common_name = format!("{RELAY_NAME}{name}");
+        let issue = |names: &[String], usage| self.issue_fresh(names, &common_name, now, RELAY_DAYS, usage);
+        let (server, server_key, _) = issue(names, ExtendedKeyUsagePurpose::ServerAuth)?;
+        let (client, client_key, serial) = issue(&[], ExtendedKeyUsagePurpose::ClientAuth)?;
+        Ok(RelayPair {
+            server_pem: server.pem(),
+            server_key: zeroize::Zeroizing::new(server_key.serialize_pem()),
+            client_pem: client.pem(),
+            client_key: zeroize::Zeroizing::new(client_key.serialize_pem()),
+            serial,
+            issued: now,
+            expires: now.plus_secs(RELAY_DAYS * DAY_S),
+        })
+    }
+
+    /// A certificate of one use for a key made for it, and its serial number.
+    fn issue_fresh(
+        &self,
+        names: &[String],
+        common_name: &str,
+        now: Timestamp,
+        days: i64,
+        usage: ExtendedKeyUsagePurpose,
+    ) -> Result<(rcgen::Certificate, KeyPair, [u8; 16]), HubError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(tls)?;
+        let mut p = params(names.to_vec(), common_name, now, days)?;
+        p.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        p.extended_key_usages = vec![usage];
+        p.use_authority_key_identifier_extension = true;
+        let serial = p.serial_number.as_ref().map(SerialNumber::to_bytes).unwrap_or_default();
+        let serial = serial.try_into().map_err(|_| tls("a serial number of another length"))?;
+        let cert = p.signed_by(&key, &self.issuer).map_err(tls)?;
+        Ok((cert, key, serial))
     }
 }
 
@@ -155,6 +215,15 @@ pub(crate) fn peer_name(der: &[u8]) -> Option<PeerName> {
     Some(PeerName { device: DeviceId::from_hex(name)?, not_after_s: cert.validity().not_after.timestamp() })
 }
 
+/// Which relay a certificate names, and until when; none if it is not a relay's.
+pub(crate) fn relay_name(der: &[u8]) -> Option<RelayName> {
+    let (_, cert) = X509Certificate::from_der(der).ok()?;
+    let name = cert.subject().iter_common_name().next()?.as_str().ok()?;
+    name.starts_with(RELAY_NAME).then_some(())?;
+    let serial = cert.raw_serial().try_into().ok()?;
+    Some(RelayName { serial, not_after_s: cert.validity().not_after.timestamp() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,7 +246,13 @@ mod tests {
         let peer = peer_name(&issued.der).unwrap();
         assert_eq!(peer.device, device);
         assert_eq!(peer.not_after_s, issued.expires.0 / 1000);
-        assert!(peer_name(ca.der()).is_none());
+        assert!(peer_name(ca.der()).is_none() && relay_name(&issued.der).is_none());
+
+        let pair = ca.issue_relay("car-7", &["localhost".to_owned()]).unwrap();
+        let client = CertificateDer::from_pem_slice(pair.client_pem.as_bytes()).unwrap();
+        let relay = relay_name(&client).unwrap();
+        assert_eq!((relay.serial, relay.not_after_s), (pair.serial, pair.expires.0 / 1000));
+        assert!(peer_name(&client).is_none(), "a relay is no device");
 
         let mut forged = csr.der().to_vec();
         let last = forged.len() - 3;

@@ -141,7 +141,8 @@ fn clear_unfinished(dir: &Path) -> Result<(), HubError> {
     Ok(())
 }
 
-fn make_private_dir(dir: &Path) -> Result<(), HubError> {
+/// Makes a directory that only its owner can enter, or makes an existing one so.
+pub(crate) fn make_private_dir(dir: &Path) -> Result<(), HubError> {
     let failed = || HubError::io(format!("making {}", dir.display()));
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

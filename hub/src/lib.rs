@@ -20,6 +20,7 @@ pub mod mapping;
 mod policy;
 mod progress;
 pub mod publish;
+mod relays;
 pub mod serve;
 mod status;
 
@@ -32,6 +33,7 @@ pub use journal::{JournalCheck, JournalFilter, JournalRow};
 pub use keys::Keys;
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
+pub use relays::{RelayAdded, RelayStatus};
 pub use serve::{ServeOptions, Server, serve};
 pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
 

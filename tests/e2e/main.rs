@@ -16,6 +16,7 @@ mod matching;
 mod no_space;
 mod offline;
 mod proxy;
+mod relay;
 mod rules;
 mod support;
 mod sync;

@@ -79,6 +79,7 @@ pub(crate) struct HeldMeta {
 /// Names of the documents in the state file.
 pub(crate) mod doc {
     pub(crate) const HUB: &str = "hub";
+    pub(crate) const RELAY: &str = "relay";
     pub(crate) const CA: &str = "ca";
     pub(crate) const CERTIFICATES: &str = "certificates";
     pub(crate) const RENEW_AFTER: &str = "renew_after";

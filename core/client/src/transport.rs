@@ -1,4 +1,4 @@
-//! The only place that opens a socket: one HTTP/2 connection over TLS 1.3 to the hub, with every byte counted.
+//! The only place that opens a socket: one HTTP/2 connection over TLS 1.3 to the hub or a relay, with every byte counted.
 
 use crate::ClientError;
 use bytes::Bytes;
@@ -175,6 +175,11 @@ impl Transport {
         let fresh = self.connect().await?;
         *link = Some(fresh.clone());
         Ok(fresh)
+    }
+
+    /// Connects, if there is no connection.
+    pub(crate) async fn ready(&self) -> Result<(), LinkFault> {
+        self.sender().await.map(drop)
     }
 
     /// Sends a request; the answer's head has come when this returns, its body has not.

@@ -1,7 +1,7 @@
-//! Who asks: from the certificate that TLS verified to the device that the hub knows.
+//! Who asks: from the certificate that TLS verified to the device or the relay that the hub knows.
 
 use super::ApiError;
-use crate::ca::{self, PeerName};
+use crate::ca::{self, PeerName, RelayName};
 use crate::enrol::{Device, RENEW_GRACE_S};
 use crate::{Clock, Hub, SystemClock};
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -14,6 +14,8 @@ pub(crate) const PROTOCOL_HEADER: &str = "x-beatcheck-protocol";
 pub(crate) const ENROL: &str = "/v1/enrol";
 pub(crate) const RENEW: &str = "/v1/renew";
 pub(crate) const JOURNAL: &str = "/v1/journal";
+/// Before a segment's hash: all that a relay may ask for.
+const SEGMENT: &str = "/v1/segment/";
 /// Seconds within which a device's last contact is not written again.
 const SEEN_EVERY_S: i64 = 60;
 
@@ -26,6 +28,17 @@ pub(crate) enum Peer {
     NoDevice,
     /// A device's.
     Named(PeerName),
+    /// A relay's.
+    Relay(RelayName),
+}
+
+/// Who was let in.
+#[derive(Clone, Debug)]
+pub(crate) enum Asker {
+    /// A device: what it gets is what its grant holds.
+    Device(Device),
+    /// A relay: it gets any segment, which it cannot read, and nothing else.
+    Relay,
 }
 
 impl Peer {
@@ -33,7 +46,11 @@ impl Peer {
     pub(crate) fn of(chain: Option<&[CertificateDer<'_>]>) -> Self {
         match chain.and_then(<[_]>::first) {
             None => Self::Stranger,
-            Some(der) => ca::peer_name(der).map_or(Self::NoDevice, Self::Named),
+            Some(der) => match (ca::peer_name(der), ca::relay_name(der)) {
+                (Some(device), _) => Self::Named(device),
+                (None, Some(relay)) => Self::Relay(relay),
+                (None, None) => Self::NoDevice,
+            },
         }
     }
 
@@ -59,14 +76,18 @@ pub(crate) fn check_protocol(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// The device that asks, if it may ask for this; its last contact is noted. Blocks on the database.
-pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Result<Device, ApiError> {
-    let forbidden = |code, text| ApiError::new(StatusCode::FORBIDDEN, code, text);
+fn forbidden(code: &'static str, text: &str) -> ApiError {
+    ApiError::new(StatusCode::FORBIDDEN, code, text)
+}
+
+/// Who asks, if they may ask for this; a device's last contact is noted. Blocks on the database.
+pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Result<Asker, ApiError> {
     let peer = match peer {
         Peer::Stranger => {
             return Err(ApiError::new(StatusCode::UNAUTHORIZED, "no_certificate", "a device certificate is needed"));
         }
         Peer::NoDevice => return Err(forbidden("unknown_device", "this certificate is no device's")),
+        Peer::Relay(relay) => return admit_relay(hub, relay, method, path),
         Peer::Named(peer) => peer,
     };
     let conn = hub.conn()?;
@@ -87,5 +108,21 @@ pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Resul
         "UPDATE device SET last_seen = ?2 WHERE id = ?1 AND (last_seen IS NULL OR last_seen < ?3 OR last_seen > ?2)",
         rusqlite::params![device.id.0, now.0, now.plus_secs(-SEEN_EVERY_S).0],
     )?;
-    Ok(device)
+    Ok(Asker::Device(device))
+}
+
+/// A relay may get segments: they are ciphertext, whatever their compartment.
+fn admit_relay(hub: &Hub, relay: RelayName, method: &Method, path: &str) -> Result<Asker, ApiError> {
+    match hub.relay_stands(&relay.serial)? {
+        None => return Err(forbidden("unknown_device", "this certificate is no device's and no relay's here")),
+        Some(false) => return Err(forbidden("revoked", "this relay was revoked")),
+        Some(true) if SystemClock.now().0 / 1000 > relay.not_after_s => {
+            return Err(forbidden("certificate_ended", "this relay's certificate has ended: issue a new one"));
+        }
+        Some(true) => {}
+    }
+    if method == Method::GET && path.strip_prefix(SEGMENT).is_some_and(|hash| !hash.contains('/')) {
+        return Ok(Asker::Relay);
+    }
+    Err(forbidden("not_granted", "a relay may fetch segments and nothing else"))
 }

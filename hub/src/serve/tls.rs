@@ -2,7 +2,8 @@
 //!
 //! A connection without a client certificate is let through, because enrolment has none yet; every other route asks
 //! for one (`routes`). A certificate of this authority that has *ended* is let through too, and then only reaches the
-//! journal and renewal: a device that was weeks without signal must still be able to hand in its account (rule 12).
+//! journal and renewal: a device that was weeks without signal must still be able to hand in its account (rule 12). A
+//! relay's certificate has no such grace.
 
 use crate::ca::{self, Ca, SERVER_DAYS};
 use crate::{Hub, HubError};
@@ -37,7 +38,7 @@ pub(crate) fn server_config(hub: &Hub, names: &[String]) -> Result<Arc<ServerCon
 
 /// `localhost` and both loopback addresses, what `init` was given, and what `serve` was given.
 fn all_names(hub: &Hub, names: &[String]) -> Result<Vec<String>, HubError> {
-    let mut out: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into();
+    let mut out: Vec<String> = ca::LOOPBACK.map(str::to_owned).into();
     for name in hub.names()?.iter().chain(names) {
         if !out.contains(name) {
             out.push(name.clone());

@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "beatcheck-hub",
         &["beatcheck-model", "beatcheck-wire", "beatcheck-policy", "beatcheck-search", "beatcheck-audit"],
     ),
+    ("beatcheck-relay", &["beatcheck-model", "beatcheck-wire"]),
     ("beatcheck", &["beatcheck-client", "beatcheck-model"]),
     ("beatcheck-bindgen", &[]),
     ("beatcheck-fixtures", &["beatcheck-model"]),
@@ -47,10 +48,11 @@ const NEVER: &[(&str, &str)] = &[
     ("beatcheck-hub", "beatcheck-store"),
     ("beatcheck-hub", "beatcheck-client"),
     ("beatcheck-store", "beatcheck-hub"),
+    ("beatcheck-relay", "beatcheck-hub"),
 ];
 
 /// Whose the network is.
-const NETWORK: &[&str] = &["beatcheck-client", "beatcheck-hub", TOP];
+const NETWORK: &[&str] = &["beatcheck-client", "beatcheck-hub", "beatcheck-relay", TOP];
 
 /// Dependencies that belong to somebody, and to whom. `true`: tests of other crates may not name them either.
 const OWNED: &[(&str, &[&str], bool)] = &[

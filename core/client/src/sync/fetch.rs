@@ -3,6 +3,7 @@
 //! The head is asked for by saying what is held ([`beatcheck_wire::catch_up`]): what else came with the answer is kept
 //! by its hash, and a later want that it satisfies costs no request. It is checked like anything else.
 
+use super::relay::{self, Relay};
 use super::{Note, Run};
 use crate::transport::{LinkFault, Transport};
 use beatcheck_sync::{Event, FetchFault, Want};
@@ -31,6 +32,8 @@ pub(super) struct Asking {
     /// The head that is held, for an answer that says it is still the one.
     pub(super) head: Option<Vec<u8>>,
     pub(super) arrived: Mutex<Arrived>,
+    /// A cache near by that is asked for segments first, if one is set.
+    pub(super) relay: Option<Arc<Relay>>,
 }
 
 impl Asking {
@@ -79,11 +82,12 @@ impl Asking {
             Want::Manifest(id, hash) => Event::Manifest(*id, self.document("manifest", hash).await?),
             Want::Catalogue(id, hash) => Event::Catalogue(*id, self.document("catalogue", hash).await?),
             Want::Frames { segment, total, first, bytes } => {
-                let mut frames = Frames { segment: *segment, total: *total, index: *first, frame: Vec::new(), notes };
                 let whole = self.arrived(|a| a.by_hash.remove(segment)).filter(|w| w.len() == *total as usize);
-                match whole {
-                    Some(whole) => frames.take(&whole[bytes.start as usize..bytes.end as usize]).await?,
-                    None => range(&self.transport, segment, bytes, &mut frames).await?,
+                if let Some(whole) = whole {
+                    let mut frames = Frames::new(*segment, *total, *first, notes);
+                    frames.take(whole.get(bytes.start as usize..bytes.end as usize).unwrap_or_default()).await?;
+                } else if !relay::frames(self.relay.as_deref(), want, notes).await {
+                    range(&self.transport, want, notes).await?;
                 }
                 Event::FramesEnd { segment: *segment }
             }
@@ -100,7 +104,11 @@ struct Frames<'a> {
     notes: &'a mpsc::Sender<Note>,
 }
 
-impl Frames<'_> {
+impl<'a> Frames<'a> {
+    fn new(segment: Hash32, total: u32, index: u16, notes: &'a mpsc::Sender<Note>) -> Self {
+        Self { segment, total, index, frame: Vec::new(), notes }
+    }
+
     async fn take(&mut self, mut data: &[u8]) -> Result<(), LinkFault> {
         while !data.is_empty() {
             let size = frame_range(self.total, self.index).len();
@@ -121,12 +129,10 @@ impl Frames<'_> {
     }
 }
 
-async fn range(
-    transport: &Transport,
-    segment: &Hash32,
-    bytes: &std::ops::Range<u32>,
-    frames: &mut Frames<'_>,
-) -> Result<(), LinkFault> {
+/// Frames of a segment by a range request; to the hub or to a relay.
+pub(super) async fn range(transport: &Transport, want: &Want, notes: &mpsc::Sender<Note>) -> Result<(), LinkFault> {
+    let Want::Frames { segment, total, first, bytes } = want else { return Ok(()) };
+    let mut frames = Frames::new(*segment, *total, *first, notes);
     let range = format!("bytes={}-{}", bytes.start, bytes.end.saturating_sub(1));
     let path = format!("/v1/segment/{segment}");
     let response = transport.send(Method::GET, &path, &[("range", range)], Vec::new()).await?;

@@ -23,13 +23,19 @@ pub(crate) struct Link {
 }
 
 impl Link {
-    /// A way to the hub with this device's certificate; connects when first used.
+    /// A way to the hub; connects when first used.
     pub(crate) fn new(device: &Device) -> Result<Self, ClientError> {
-        let get = |name: &str| -> Result<Vec<u8>, ClientError> { device.state.get(name)?.ok_or(ClientError::Keyring) };
-        let hub = String::from_utf8(get(doc::HUB)?).map_err(|_| ClientError::Keyring)?;
+        Ok(Self { runtime: runtime()?, transport: Arc::new(device.way_to(doc::HUB)?) })
+    }
+}
+
+impl Device {
+    /// A way to whoever's address stands in this document, with this device's certificate.
+    pub(super) fn way_to(&self, address: &str) -> Result<Transport, ClientError> {
+        let get = |name: &str| -> Result<Vec<u8>, ClientError> { self.state.get(name)?.ok_or(ClientError::Keyring) };
+        let url = String::from_utf8(get(address)?).map_err(|_| ClientError::Keyring)?;
         let ca = CertificateDer::from(get(doc::CA)?);
         let certificates: Vec<Vec<u8>> = decode(&get(doc::CERTIFICATES)?)?;
-        let transport = Arc::new(Transport::new(&hub, tls::config(&ca, &certificates, &device.vault)?)?);
-        Ok(Self { runtime: runtime()?, transport })
+        Transport::new(&url, tls::config(&ca, &certificates, &self.vault)?)
     }
 }

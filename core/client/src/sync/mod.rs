@@ -12,6 +12,7 @@ mod kept;
 pub(crate) mod last_words;
 mod link;
 mod options;
+mod relay;
 mod repair;
 mod report;
 mod watch;
@@ -148,12 +149,13 @@ impl Device {
         self.sweep_records();
         let transport = Arc::clone(&link.transport);
         let before = transport.meter.now();
-        let held = self.held()?;
+        let (held, relay) = (self.held()?, self.relay_link());
         let asking = Arc::new(Asking {
             transport: Arc::clone(&transport),
             question: question(&held, options),
             head: self.state.get(doc::HEAD)?,
             arrived: Mutex::default(),
+            relay: relay.clone(),
         });
         let (notes, inbox) = mpsc::channel(QUEUE);
         let handle = link.runtime.handle().clone();
@@ -185,11 +187,17 @@ impl Device {
         }
         let spent = transport.meter.now().since(&before);
         (report.bytes_down, report.bytes_up, report.requests) = (spent.down, spent.up, spent.requests);
+        if let Some(near) = relay.map(|r| r.meter().now()) {
+            report.relay_bytes = near.down;
+            report.bytes_down += near.down;
+            report.bytes_up += near.up;
+            report.requests += near.requests;
+        }
         report.took_ms = watch.micros() / 1000;
         report.complete = report.fault.is_none() && report.failed.is_empty() && report.deferred.is_empty() && !wiped;
         report.wiped = wiped;
         if !wiped {
-            self.note_spent(options.network, spent.down)?;
+            self.note_spent(options.network, report.bytes_down)?;
         }
         Ok(report)
     }
@@ -411,6 +419,7 @@ impl<'a> Run<'a> {
                 }
             }
             Do::DropSegment(hash) => {
+                self.relay.iter().for_each(|r| r.distrust(hash));
                 self.staging.drop_segment(&hash, MAX_FRAMES)?;
                 None
             }

@@ -65,8 +65,11 @@ pub struct SyncReport {
     pub fault: Option<Failure>,
     /// Requests made.
     pub requests: u32,
-    /// Bytes received on the wire, TLS included.
+    /// Bytes received on the wire, TLS included: the hub's and a relay's.
     pub bytes_down: u64,
+    /// Of these, bytes received from a relay.
+    #[serde(default)]
+    pub relay_bytes: u64,
     /// Bytes sent on the wire, TLS included.
     pub bytes_up: u64,
     /// Duration in milliseconds.
