@@ -419,7 +419,7 @@ impl<'a> Run<'a> {
                 }
             }
             Do::DropSegment(hash) => {
-                self.relay.iter().for_each(|r| r.distrust(hash));
+                self.asking.relay.iter().for_each(|r| r.distrust(hash));
                 self.staging.drop_segment(&hash, MAX_FRAMES)?;
                 None
             }
