@@ -49,18 +49,24 @@ fn documents() -> Vec<(&'static str, Vec<u8>)> {
         ("manifest-gap_between_deltas", altered_manifest(|m| m.recent[1].from = 5101)),
         ("manifest-recent_ends_before_the_watermark", altered_manifest(|m| m.watermark = 5201)),
         ("manifest-step_back", altered_manifest(|m| m.recent[0].from = 5100)),
-        ("manifest-too_many_recent", altered_manifest(|m| {
-            m.recent = (5191..5200).map(|w| Delta { from: w, to: w + 1, segments: Vec::new() }).collect();
-        })),
+        (
+            "manifest-too_many_recent",
+            altered_manifest(|m| {
+                m.recent = (5191..5200).map(|w| Delta { from: w, to: w + 1, segments: Vec::new() }).collect();
+            }),
+        ),
         ("manifest-dictionary_without_frames", altered_manifest(|m| m.dictionary.as_mut().unwrap().frames = 0)),
         ("catalogue-another_hash", altered_catalogue(|c| c.snapshot.watermark = 4001)),
         ("catalogue-cut", cut(&catalogue().encode().unwrap(), 1)),
         ("catalogue-step_back", altered_catalogue(|c| c.deltas[2].to = c.deltas[2].from)),
         ("catalogue-step_beyond_the_watermark", altered_catalogue(|c| c.deltas[3].to = 5201)),
-        ("catalogue-no_way_from_the_snapshot", altered_catalogue(|c| {
-            c.deltas.truncate(1);
-            c.snapshot.watermark = 2999;
-        })),
+        (
+            "catalogue-no_way_from_the_snapshot",
+            altered_catalogue(|c| {
+                c.deltas.truncate(1);
+                c.snapshot.watermark = 2999;
+            }),
+        ),
         ("catalogue-segment_over_its_limit", altered_catalogue(|c| c.index[0].bytes = 262_145)),
         ("catalogue-too_many_deltas", altered_catalogue(|c| c.deltas = vec![c.deltas[0].clone(); 97])),
         ("policy-newer_format", newer_policy.into_bytes()),
