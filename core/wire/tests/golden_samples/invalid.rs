@@ -123,6 +123,7 @@ fn batches_and_records() -> Vec<(&'static str, Vec<u8>)> {
         ("record-empty", Vec::new()),
         ("record-newer_schema", with(&record, 0, 2)),
         ("record-cut", cut(&record, 1)),
+        ("record-too_long", [record.clone(), vec![0]].concat()),
     ]
 }
 
