@@ -13,7 +13,8 @@ fn manifest(bytes: &[u8]) -> (Manifest, &[u8]) {
     }
     let (watermark, rest) = postcard::take_from_bytes::<u64>(bytes).unwrap_or((0, bytes));
     // Zeros are an empty form of every field; nothing but the watermark is looked at.
-    let mut blank = postcard::from_bytes::<Manifest>(&[0; 256]).unwrap_or_else(|_| unreachable!("zeros are a manifest"));
+    let mut blank =
+        postcard::from_bytes::<Manifest>(&[0; 256]).unwrap_or_else(|_| unreachable!("zeros are a manifest"));
     blank.watermark = watermark;
     (blank, rest)
 }
