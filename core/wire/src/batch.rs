@@ -4,18 +4,19 @@
 //! 1 byte   batch format version (2)
 //! 1 byte   record schema
 //! 1 byte   kind: 0 vehicle, 1 person, 2 variant
-//! 1 byte   length of a row reference (4 to 16)
+//! 1 byte   length of a row reference in bytes (4 to 16)
 //! varint   number of changes n
 //! varint   number of upserts u
 //! varint   number of patches p
-//! columns  op (n), sequence steps (n), version (n)
-//! columns  of the upserts: id mode (u), the ids that are written out, the record columns (u)
+//! columns  op (n): 0 upsert, 1 deletion, 2 patch; sequence steps (n), the first from 0; version (n)
+//! columns  of the upserts: id mode (u), the ids that are written out, the common and the body's columns (u)
 //! columns  of patches and deletions in their order: row reference (n - u)
-//! columns  of the patches: fields (p), then of each field as many values as patches set it
-//! columns  of the deletions: time (n - u - p)
+//! columns  of the patches: fields (p), then of each field, common and body's, as many values as patches set it
+//! columns  of the deletions: time in milliseconds (n - u - p)
 //! ```
-//! An id is a hash of source, kind, key and occurrence, and the key travels anyway: where it is in `source_key`, the mode
-//! is the occurrence + 1 and the id is derived; mode 0 stands for 16 bytes that cannot be.
+//! An id is a hash of source, kind, key and occurrence, and the key travels anyway, as `source_key` with `|` between its
+//! parts: where the id follows from it, the mode is the occurrence + 1 (at most 4) and the id is left out. Mode 0 stands for
+//! an id that does not follow, whose 16 bytes are written out.
 
 use crate::columns::{Column, Columnar, Reader, U8Col, U32Col, U64Col, put_varint};
 use crate::patch::{MIN_PREFIX, Patch, RowRef, WHOLE_ID, blank, field_count};
@@ -24,14 +25,14 @@ use crate::{RECORD_SCHEMA, WireError, record_id};
 use beatcheck_model::{Body, Record, RecordId, RecordKind, Timestamp};
 
 const VERSION: u8 = 2;
-/// Occurrences of one key that an encoder tries; rows beyond have their ids written out.
+/// Occurrences of one key that ids are derived for; rows beyond have theirs written out.
 const MAX_DERIVED: u8 = 4;
 const BAD: WireError = WireError::Malformed("batch");
 
 /// One change to one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Hub sequence; rises through a batch.
+    /// Hub sequence; never falls within a batch.
     pub seq: u64,
     /// What happened.
     pub op: Op,
@@ -150,8 +151,8 @@ fn id_mode(context: &Context<'_>, record: &Record) -> u8 {
 /// deletions: the caller knows how many are enough.
 ///
 /// # Errors
-/// [`WireError::Malformed`] if a record is of another kind, the sequence falls, or a row reference is shorter than
-/// `prefix`.
+/// [`WireError::Malformed`] if a record is of another kind, the sequence falls, a row reference is shorter than
+/// `prefix`, a patch names a field that its kind does not have, or a deletion is older than 1970.
 pub fn encode(context: &Context<'_>, prefix: u8, changes: &[Change]) -> Result<Vec<u8>, WireError> {
     let prefix = prefix.clamp(MIN_PREFIX, WHOLE_ID);
     let (mut ops, mut seqs, mut versions) = (U8Col::default(), U64Col::default(), U32Col::default());
@@ -183,6 +184,9 @@ pub fn encode(context: &Context<'_>, prefix: u8, changes: &[Change]) -> Result<V
                 deleted.push(&u64::try_from(at.0).map_err(|_| BAD)?);
             }
             Op::Patch(p) => {
+                if p.fields >> field_count(context.kind) != 0 {
+                    return Err(BAD);
+                }
                 ops.push(&2);
                 versions.push(&p.version);
                 patches += 1;
@@ -247,7 +251,7 @@ pub fn decode(context: &Context<'_>, bytes: &[u8]) -> Result<Vec<Change>, WireEr
     let mut common = CommonCols::decode(r, upserts)?;
     let mut body = BodyCols::decode_some(r, kind, &vec![u64::MAX; upserts], 0)?;
     let mut rows = r.bytes((n - upserts) * usize::from(prefix))?.chunks_exact(usize::from(prefix));
-    let mut masks = Vec::with_capacity(patches.min(bytes.len()));
+    let mut masks = Vec::with_capacity(patches);
     for _ in 0..patches {
         let mask = r.varint()?;
         if mask >> field_count(kind) != 0 {
@@ -281,6 +285,8 @@ pub fn decode(context: &Context<'_>, bytes: &[u8]) -> Result<Vec<Change>, WireEr
                 body.take_some(&mut record.body, u64::MAX)?;
                 record.id = match modes.next() {
                     Some(0) => RecordId(ids.take()?),
+                    // Nothing follows from no key.
+                    Some(_) if record.source_key.is_empty() => return Err(BAD),
                     Some(mode) => {
                         let key: Vec<&str> = record.source_key.split('|').collect();
                         record_id(context.source, kind, &key, u32::from(*mode) - 1)

@@ -4,8 +4,11 @@
 //! beside like, which is what zstd is good at. A struct's columns are those of its fields in order; an optional field
 //! has a column of presence before that of its values, a list a column of lengths before that of its items.
 //!
-//! Integers are LEB128 varints (signed ones zigzag); a string column is all lengths, then all bytes. A decoder never
-//! allocates more than the bytes it was given can justify.
+//! Integers are LEB128 varints, none of them signed; a string column is all lengths, then all bytes. A decoder allocates
+//! for a count only what as many items as bytes are left would take.
+//!
+//! A patch sets some fields of a record: [`patchable`] gives a struct's columns the means to hold, for each field, only
+//! the values of those rows whose mask names it.
 
 use crate::WireError;
 
@@ -27,12 +30,15 @@ impl<'a> Reader<'a> {
     /// The next varint.
     ///
     /// # Errors
-    /// [`WireError::Truncated`], or [`WireError::Malformed`] if it has more than ten bytes.
+    /// [`WireError::Truncated`], or [`WireError::Malformed`] if it is more than a `u64` holds.
     pub(crate) fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
             let b = self.bytes(1)?[0];
-            value |= u64::from(b & 0x7f).checked_shl(shift).unwrap_or(0);
+            if shift == 63 && b > 1 {
+                break;
+            }
+            value |= u64::from(b & 0x7f) << shift;
             if b & 0x80 == 0 {
                 return Ok(value);
             }

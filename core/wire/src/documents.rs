@@ -1,4 +1,5 @@
-//! The signed documents: root, head, manifest set, manifest and grant (SYNC: objects).
+//! The signed documents: root, head, manifest set, manifest and grant (SYNC: objects); and the catalogue, which a signed
+//! manifest names by its hash.
 
 use crate::envelope::VerifyKey;
 use crate::{Hash32, WireError};

@@ -111,7 +111,8 @@ pub(crate) const fn field_count(kind: RecordKind) -> u32 {
 }
 
 impl Patch {
-    /// The fields in which two versions of one record differ; `None` if they are not of one kind.
+    /// The fields in which two versions of one record differ, other than id and version, which are no fields; `None` if
+    /// they are not of one kind.
     #[must_use]
     pub fn diff(old: &Record, new: &Record) -> Option<u64> {
         let body = match (&old.body, &new.body) {
@@ -123,15 +124,17 @@ impl Patch {
         Some(CommonCols::diff(old, new) | body << CommonCols::FIELDS)
     }
 
-    /// A patch that sets `fields` to what they are in `new`; the other values are left out.
+    /// A patch that sets `fields` to what they are in `new`; the other values are left out. Bits beyond the fields of its
+    /// kind mean nothing: `u64::MAX` is all fields.
     #[must_use]
     pub fn of(new: &Record, fields: u64) -> Self {
+        let fields = fields & ((1 << field_count(new.body.kind())) - 1);
         let mut values = blank(new.body.kind());
         set(&mut values, new, fields);
         Self { row: new.id.into(), version: new.version, fields, values: Box::new(values) }
     }
 
-    /// Brings a record that is held to the new version.
+    /// Brings a record that is held to the new version; nothing changes if that is refused.
     ///
     /// # Errors
     /// [`WireError::Malformed`] if it is not the record that the patch names, or of another kind.
@@ -144,7 +147,7 @@ impl Patch {
         Ok(())
     }
 
-    /// Takes a later patch of the same record on top of this one.
+    /// Takes a later patch of the same record on top of this one: applying what comes out is applying both in turn.
     pub fn absorb(&mut self, later: &Self) {
         set(&mut self.values, &later.values, later.fields);
         self.fields |= later.fields;

@@ -34,7 +34,7 @@ pub struct SumsAnswer {
     pub sums: Vec<u64>,
 }
 
-/// Asks for the rows of ranges, as a segment of upserts sealed for the compartment.
+/// Asks for the rows of ranges, as segments of upserts sealed for the compartment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowsRequest {
     /// Compartment.
@@ -69,7 +69,7 @@ pub fn ids_of(range: u16) -> (RecordId, RecordId) {
     (RecordId(first), RecordId(last))
 }
 
-/// Running sums over rows.
+/// Running sums over rows: for each range the wrapping sum of 8 bytes of BLAKE3 over id and canonical bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RangeSums(Vec<u64>);
 

@@ -165,7 +165,7 @@ pub fn seal(
     Ok(out)
 }
 
-/// Seals a dictionary or a mark index, in as many segments as it needs; `rows` is noted with each.
+/// Seals a dictionary or a mark index, in as many segments as it needs (none for no bytes); `rows` is noted with each.
 ///
 /// # Errors
 /// [`WireError::OverLimit`] for a dictionary over [`MAX_DICTIONARY`]; [`WireError::Malformed`] for a batch, which
@@ -244,19 +244,18 @@ pub struct OpenAs<'a> {
 /// Opens a whole segment of changes whose bytes were asked for by `hash`.
 ///
 /// # Errors
-/// [`WireError::HashMismatch`] if these are not the bytes; [`WireError::BadFrame`] for a wrong key;
+/// [`WireError::HashMismatch`] if these are not the bytes; [`WireError::BadFrame`] for a wrong key or an altered frame;
 /// [`WireError::WrongKind`] if it holds something else or needs a dictionary that is not given; others if what is
 /// inside does not decode.
 pub fn open(bytes: &[u8], hash: &Hash32, how: &OpenAs<'_>) -> Result<Vec<Change>, WireError> {
     let (content, packed) = decrypt(bytes, hash, how.key)?;
-    let plain = match (content, how.dictionary) {
-        (Content::Batch, _) => zstd::bulk::decompress(&packed, MAX_PLAIN),
-        (Content::BatchWithDictionary, Some(d)) => {
-            zstd::bulk::Decompressor::with_dictionary(d).and_then(|mut z| z.decompress(&packed, MAX_PLAIN))
-        }
+    let dictionary = match content {
+        Content::Batch => None,
+        Content::BatchWithDictionary if how.dictionary.is_some() => how.dictionary,
         _ => return Err(WireError::WrongKind("batch whose dictionary is here")),
     };
-    batch::decode(&how.context, &plain.map_err(|_| WireError::Malformed("compressed batch"))?)
+    let plain = unpack(&packed, dictionary, MAX_PLAIN);
+    batch::decode(&how.context, &plain.ok_or(WireError::Malformed("compressed batch"))?)
 }
 
 /// Opens a dictionary or a part of a mark index.
@@ -272,7 +271,15 @@ pub fn open_bytes(expect: Content, bytes: &[u8], hash: &Hash32, key: &[u8; 32]) 
     if content != expect {
         return Err(WireError::WrongKind("segment of this content"));
     }
-    zstd::bulk::decompress(&packed, limit).map_err(|_| WireError::Malformed("compressed segment"))
+    unpack(&packed, None, limit).ok_or(WireError::Malformed("compressed segment"))
+}
+
+/// What one zstd frame holds, if that is at most `limit` bytes. No more than it says of itself is allocated.
+fn unpack(packed: &[u8], dictionary: Option<&[u8]>, limit: usize) -> Option<Vec<u8>> {
+    let says = zstd::zstd_safe::get_frame_content_size(packed).ok().flatten().and_then(|n| usize::try_from(n).ok());
+    let limit = says.unwrap_or(limit).min(limit);
+    let mut z = zstd::bulk::Decompressor::with_dictionary(dictionary.unwrap_or_default()).ok()?;
+    z.decompress(packed, limit).ok()
 }
 
 /// The content byte, and what is compressed.
