@@ -221,8 +221,9 @@ fn found_and_mended(kind: RecordKind, damages: &[Damage]) {
             assert_eq!(bench.held.mend_keys().unwrap(), 0, "{sql}");
         }
         bench.whole();
-        assert_eq!(answers(kind, &bench.shelf).unwrap(), before, "{sql}");
-        assert_eq!(answers(kind, &elsewhere).unwrap(), before, "as another process has it: {sql}");
+        // Not compared by `assert_eq`, which would print them all.
+        assert!(answers(kind, &bench.shelf).unwrap() == before, "other answers: {sql}");
+        assert!(answers(kind, &elsewhere).unwrap() == before, "other answers of another process: {sql}");
         // The kept digest is right too: the next delta fits.
         let mut hub = bench.hub.clone();
         let old = hub.rows.values().next().unwrap().clone();
