@@ -15,12 +15,14 @@ mod gc;
 mod next;
 mod path;
 mod prefix;
+mod state_at;
 
 pub use compartments::CompartmentInfo;
 pub use gc::GC_AFTER_S;
 
 pub(crate) use cut::with_salt;
 pub(crate) use path::cheapest;
+pub(crate) use state_at::{StateAt, rows_of_ranges, sums_at};
 
 use crate::{Hub, HubError, Keys, Progress};
 use beatcheck_model::Timestamp;
@@ -183,6 +185,15 @@ impl Hub {
     /// [`HubError::Db`].
     pub fn manifest_bytes(&self, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
         self.document("SELECT bytes FROM manifest WHERE hash = ?1", hash)
+    }
+
+    /// The compartment to which a manifest belongs; `None` if there is no such manifest.
+    ///
+    /// # Errors
+    /// [`HubError::Db`].
+    pub(crate) fn compartment_of_manifest(&self, hash: &Hash32) -> Result<Option<CompartmentId>, HubError> {
+        let sql = "SELECT c.id FROM manifest m JOIN compartment c ON c.n = m.compartment WHERE m.hash = ?1";
+        Ok(self.conn()?.query_row(sql, [hash.0], |r| r.get(0).map(CompartmentId)).optional()?)
     }
 
     /// The bytes of the catalogue with this hash, and whose it is; `None` if there is none, or not any more.
