@@ -16,8 +16,8 @@ pub use beatcheck_client::{
     WipeReport,
 };
 pub use beatcheck_model::{
-    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
-    Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
+    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
+    PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};

@@ -8,8 +8,8 @@ use beatcheck_client::{
     SyncReport, WipeReport,
 };
 use beatcheck_model::{
-    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
-    Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
+    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
+    PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 
 uniffi::custom_type!(Timestamp, String, {

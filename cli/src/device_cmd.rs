@@ -1,9 +1,9 @@
 //! `beatcheck device`: a device on the desk, through the same core as a phone's.
 
 use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
-use crate::sync_cmd::{self, existing_vault, vault};
 use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
+use crate::sync_cmd::{self, existing_vault, vault};
 use crate::{answer_view, batch, complain, device_view, relay_cmd};
 use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};

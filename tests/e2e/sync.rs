@@ -65,7 +65,12 @@ fn a_poll_without_change_is_one_small_request_and_a_change_another() {
     let reports = reports.into_inner().unwrap();
     let idle = &reports[1];
     assert!(idle.complete && idle.requests == 1, "{idle:?}");
-    assert!(idle.bytes_down + idle.bytes_up <= 1024, "a poll without change: {} and {}", idle.bytes_down, idle.bytes_up);
+    assert!(
+        idle.bytes_down + idle.bytes_up <= 1024,
+        "a poll without change: {} and {}",
+        idle.bytes_down,
+        idle.bytes_up
+    );
     let change = reports.iter().find(|r| !r.compartments.is_empty()).unwrap();
     assert_eq!((change.compartments[0].updated, change.compartments[0].route.as_str()), (30, "deltas"));
     // One for the change, and one for the account of it.
@@ -108,7 +113,10 @@ fn marks_answer_before_their_rows_have_come() {
     let report = sync(&device);
     assert!(proxy.down() - before < 40_000 + report.compartments[0].bytes, "what had come is not fetched again");
     let hit = check(&device, &mark(17));
-    assert_eq!((hit.outcome, hit.coverage[0].state, hit.coverage[0].arriving), (Outcome::Hit, CoverageState::Current, None));
+    assert_eq!(
+        (hit.outcome, hit.coverage[0].state, hit.coverage[0].arriving),
+        (Outcome::Hit, CoverageState::Current, None)
+    );
     // Who was told 'possible' hears of the record.
     assert!(report.late_hits.iter().any(|l| l.change == "appeared"), "{report:?}");
 }
@@ -133,7 +141,11 @@ fn a_row_that_rotted_is_found_and_mended_with_a_few_kilobytes() {
     assert_eq!((scrub.suspect.len(), scrub.whole), (0, vec!["cars".to_owned()]));
     core_sync(&device);
     let account = hub.account(&device.status().unwrap().device);
-    assert_eq!((events(&account, "diverged").len(), events(&account, "repaired").len()), (1, 1), "the hub hears of both");
+    assert_eq!(
+        (events(&account, "diverged").len(), events(&account, "repaired").len()),
+        (1, 1),
+        "the hub hears of both"
+    );
 }
 
 #[test]

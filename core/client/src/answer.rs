@@ -4,8 +4,8 @@ use crate::check::Found;
 use crate::cover::{self, Covered};
 use crate::subject::{full_name, person_details, person_title, vehicle_details, vehicle_title};
 use beatcheck_model::{
-    Answer, AnswerError, Body, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason,
-    Record, RecordKind, ShownMarker, Timestamp, WarningsState,
+    Answer, AnswerError, Body, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate,
+    Reason, Record, RecordKind, ShownMarker, Timestamp, WarningsState,
 };
 use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
@@ -392,7 +392,9 @@ fn text(a: &Answer) -> String {
         let _ = match c.state {
             CoverageState::Current => writeln!(t, "Searched {} {when}.", c.source),
             CoverageState::Stale => writeln!(t, "Searched {} {when}: STALE.", c.source),
-            CoverageState::Missing => writeln!(t, "NOT searched: {} (not on this device yet{}).", c.source, on_its_way(c)),
+            CoverageState::Missing => {
+                writeln!(t, "NOT searched: {} (not on this device yet{}).", c.source, on_its_way(c))
+            }
             CoverageState::MarksOnly => writeln!(
                 t,
                 "Searched the list of marks of {} only: its records are not on this device yet{}.",

@@ -1,9 +1,9 @@
 //! Coverage: what was searched, what should have been, and how fresh it was (rule 1).
 
 use crate::device::{HeldMeta, View};
+use crate::sync::OnItsWay;
 use beatcheck_model::{Coverage, CoverageState, RecordKind, Timestamp, WarningsState};
 use beatcheck_policy::Permit;
-use crate::sync::OnItsWay;
 use beatcheck_wire::CompartmentId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -49,12 +49,7 @@ fn is_stale(view: &View, id: &CompartmentId, meta: &HeldMeta, now: Timestamp) ->
 }
 
 /// The coverage of a check that searches these kinds; `permit` is absent where none was given, then everything is withheld.
-pub(crate) fn of(
-    sight: &Sight,
-    permit: Option<&Permit>,
-    kinds: &[RecordKind],
-    now: Timestamp,
-) -> Vec<Covered> {
+pub(crate) fn of(sight: &Sight, permit: Option<&Permit>, kinds: &[RecordKind], now: Timestamp) -> Vec<Covered> {
     let view = &*sight.view;
     let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| kinds.contains(&c.kind));
     granted

@@ -57,11 +57,7 @@ impl Meter {
 impl Reading {
     /// What was added since an earlier reading.
     pub(crate) fn since(&self, before: &Self) -> Self {
-        Self {
-            down: self.down - before.down,
-            up: self.up - before.up,
-            requests: self.requests - before.requests,
-        }
+        Self { down: self.down - before.down, up: self.up - before.up, requests: self.requests - before.requests }
     }
 }
 

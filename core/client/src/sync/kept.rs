@@ -96,9 +96,7 @@ impl Worker<'_> {
         match self.try_index(manifest, segments) {
             Ok(Ok(())) => Event::Indexed(compartment),
             Ok(Err(damaged)) => Event::ApplyFailed { compartment, why: ApplyFault::Segment(damaged) },
-            Err(e) => {
-                Event::ApplyFailed { compartment, why: ApplyFault::Other(SyncFault::Store(e.to_string())) }
-            }
+            Err(e) => Event::ApplyFailed { compartment, why: ApplyFault::Other(SyncFault::Store(e.to_string())) },
         }
     }
 

@@ -112,11 +112,7 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::sync`].
-    pub fn sync_with(
-        &self,
-        options: &SyncOptions,
-        progress: &dyn Fn(SyncProgress),
-    ) -> Result<SyncReport, ClientError> {
+    pub fn sync_with(&self, options: &SyncOptions, progress: &dyn Fn(SyncProgress)) -> Result<SyncReport, ClientError> {
         if self.is_wiped() {
             return Err(ClientError::Wiped);
         }
@@ -159,8 +155,13 @@ impl Device {
         });
         let (notes, inbox) = mpsc::channel(QUEUE);
         let handle = link.runtime.handle().clone();
-        let worker =
-            Worker { device: self, staging: Arc::clone(&staging), transport: Arc::clone(&transport), handle, notes: notes.clone() };
+        let worker = Worker {
+            device: self,
+            staging: Arc::clone(&staging),
+            transport: Arc::clone(&transport),
+            handle,
+            notes: notes.clone(),
+        };
         let mut run = Run {
             device: self,
             asking,

@@ -74,7 +74,8 @@ impl Worker<'_> {
             i.repaired_rows += changed;
         })?;
         let name = device.name(&id);
-        let kind = EntryKind::Repaired { compartment: id.to_string(), name: name.clone(), rows: changed, rebuilt: false };
+        let kind =
+            EntryKind::Repaired { compartment: id.to_string(), name: name.clone(), rows: changed, rebuilt: false };
         device.account(&device.view(), device.now(), vec![Line { kind, told: None }])?;
         device.reload()?;
         Ok(Some(Mended { compartment: name, rows: changed, bytes, rebuilt: false }))
@@ -92,8 +93,7 @@ impl Worker<'_> {
         let keys = device.ring().keys.compartment(&id).cloned().ok_or(ClientError::Keyring)?;
         let (_, key) = keys.epochs.iter().find(|(e, _)| *e == answer.key_epoch).ok_or(WireError::BadFrame)?;
         // Made for this answer only: the hub does not use the dictionary for it.
-        let how =
-            OpenAs { context: Context { kind: granted.kind, source: &granted.source }, dictionary: None, key };
+        let how = OpenAs { context: Context { kind: granted.kind, source: &granted.source }, dictionary: None, key };
         let mut out = Vec::new();
         for bytes in &answer.segments {
             for Change { op, .. } in segment::open(bytes, &Hash32::of(bytes), &how)? {

@@ -270,11 +270,10 @@ impl Compartment {
     #[doc(hidden)]
     pub fn flip_row(&self, nth: u64) -> Result<(), StoreError> {
         let conn = self.pool.writer()?;
-        let (rid, mut row): (i64, Vec<u8>) = conn.query_row(
-            "SELECT rid,row FROM rec ORDER BY rid LIMIT 1 OFFSET ?1",
-            [db::int(nth)],
-            |r| Ok((r.get(0)?, r.get(1)?)),
-        )?;
+        let (rid, mut row): (i64, Vec<u8>) =
+            conn.query_row("SELECT rid,row FROM rec ORDER BY rid LIMIT 1 OFFSET ?1", [db::int(nth)], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?;
         *row.last_mut().ok_or(StoreError::Corrupt)? ^= 1;
         conn.execute("UPDATE rec SET row=?2 WHERE rid=?1", (rid, row))?;
         Ok(())
