@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
 use crate::sync_cmd::{self, existing_vault, vault};
 use crate::{answer_view, batch, complain, device_view, relay_cmd};
-use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions};
+use beatcheck_client::{CheckRequest, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {

@@ -36,7 +36,6 @@ use beatcheck_wire::{CompartmentId, Hash32};
 use fetch::Asking;
 use link::Link;
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Duration;
