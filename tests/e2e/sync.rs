@@ -97,7 +97,7 @@ fn marks_answer_before_their_rows_have_come() {
         assert_eq!((listed.hits.len(), listed.hits[0].reasons[0].code.as_str()), (1, "mark_listed"));
         assert_eq!(listed.coverage[0].state, CoverageState::MarksOnly);
         assert!(listed.coverage[0].arriving.is_some_and(|a| a.share_percent < 100), "{:?}", listed.coverage);
-        assert!(listed.text.contains("on its way") && listed.text.contains("% has come"), "{}", listed.text);
+        assert!(listed.text.contains("On its way") && listed.text.contains("% has come"), "{}", listed.text);
         let other = check(&device, "ZZ99ZZZ");
         assert!(other.outcome == Outcome::NoTrace && other.text.contains("list of marks"), "{}", other.text);
         // What only rows can answer is not answered.
@@ -231,6 +231,7 @@ fn many_compartments_come_in_one_sync_each_usable_by_itself() {
     for n in 0..24 {
         assert_eq!(check(&device, &format!("AA{n:02}AAA")).outcome, Outcome::Hit);
     }
-    // A poll without change, whatever the number.
+    sync(&device);
+    // A poll without change and with nothing to account for, whatever the number.
     assert_eq!(device.sync().unwrap().requests, 1);
 }

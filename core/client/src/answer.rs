@@ -345,11 +345,11 @@ fn age(as_of: Timestamp, now: Timestamp) -> String {
 fn on_its_way(c: &Coverage) -> String {
     let Some(a) = c.arriving else { return String::new() };
     let left = match a.seconds_left {
-        None => ", waiting for signal".to_owned(),
-        Some(s @ 0..120) => format!(", about {s} s left"),
-        Some(s) => format!(", about {} min left", s.div_ceil(60)),
+        None => "it waits for a sync".to_owned(),
+        Some(s @ 0..120) => format!("about {s} s left"),
+        Some(s) => format!("about {} min left", s.div_ceil(60)),
     };
-    format!("; {} % has come{left}", a.share_percent)
+    format!(" On its way: {} % has come, {left}.", a.share_percent)
 }
 
 /// What the officer reads or hears: danger first, never 'clear', silent markers never in it.
@@ -397,7 +397,7 @@ fn text(a: &Answer) -> String {
             }
             CoverageState::MarksOnly => writeln!(
                 t,
-                "Searched the list of marks of {} only: its records are not on this device yet{}.",
+                "Searched the list of marks of {} only: its records are not on this device yet.{}",
                 c.source,
                 on_its_way(c)
             ),
