@@ -152,6 +152,25 @@ fn dictionary_mark_index_and_catalogue() {
 }
 
 #[test]
+fn what_is_appended_to_a_manifest_a_catalogue_or_a_question_is_ignored() {
+    let (key, manifest, catalogue) = (samples::key(2), samples::manifest(), samples::catalogue());
+    let appended = |mut bytes: Vec<u8>| {
+        bytes.extend_from_slice(&[1, 2, 3]);
+        bytes
+    };
+    let newer = appended(catalogue.encode().unwrap());
+    let mut naming = manifest.clone();
+    naming.catalogue.hash = Hash32::of(&newer);
+    assert_eq!(Catalogue::decode(&newer, &naming), Ok(catalogue));
+    let newer = key.sign_bytes(DocKind::Manifest, &appended(postcard::to_allocvec(&manifest).unwrap()));
+    assert_eq!(envelope::open::<Manifest>(DocKind::Manifest, &newer, &[key.verify_key()]), Ok(manifest));
+    let question = samples::catch_up_request();
+    assert_eq!(postcard::from_bytes(&appended(postcard::to_allocvec(&question).unwrap())), Ok(question));
+    let answer = samples::catch_up_answer();
+    assert_eq!(postcard::from_bytes(&appended(postcard::to_allocvec(&answer).unwrap())), Ok(answer));
+}
+
+#[test]
 fn catching_up_and_repair() {
     postcard_form::<CatchUpRequest>("catch_up_request", &samples::catch_up_request());
     postcard_form::<CatchUpAnswer>("catch_up_answer", &samples::catch_up_answer());
