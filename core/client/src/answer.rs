@@ -393,7 +393,7 @@ fn text(a: &Answer) -> String {
             CoverageState::Current => writeln!(t, "Searched {} {when}.", c.source),
             CoverageState::Stale => writeln!(t, "Searched {} {when}: STALE.", c.source),
             CoverageState::Missing => {
-                writeln!(t, "NOT searched: {} (not on this device yet{}).", c.source, on_its_way(c))
+                writeln!(t, "NOT searched: {} (not on this device yet).{}", c.source, on_its_way(c))
             }
             CoverageState::MarksOnly => writeln!(
                 t,

@@ -45,8 +45,6 @@ use tokio::sync::mpsc;
 const QUEUE: usize = 64;
 /// Frames of the largest segment.
 const MAX_FRAMES: u16 = (beatcheck_wire::segment::MAX_SEGMENT / beatcheck_wire::segment::FRAME) as u16;
-/// Bytes between two reports of progress.
-const PROGRESS_BYTES: u64 = 8 * 1024;
 
 /// What reaches the loop, from requests and from work beside it.
 enum Note {
@@ -86,7 +84,6 @@ struct Run<'a> {
     progress: &'a dyn Fn(SyncProgress),
     report: SyncReport,
     planned: u64,
-    told: u64,
     arrivals: Arrivals,
     notes: mpsc::Sender<Note>,
     worker: Worker<'a>,
@@ -168,7 +165,6 @@ impl Device {
             progress,
             report: SyncReport::default(),
             planned: 0,
-            told: 0,
             arrivals: Arrivals::new(),
             notes,
             worker,
@@ -382,12 +378,8 @@ impl<'a> Run<'a> {
 
     fn frame(&mut self, segment: &Hash32, bytes: u64) -> Result<(), ClientError> {
         self.arrivals.frame(self.device, segment, bytes)?;
-        let now = self.arrivals.bytes;
-        if now - self.told >= PROGRESS_BYTES || now >= self.planned {
-            self.told = now;
-            let bytes_per_s = self.arrivals.bytes_per_s;
-            (self.progress)(SyncProgress::Fetched { bytes: now, of: self.planned.max(now), bytes_per_s });
-        }
+        let (bytes, bytes_per_s) = (self.arrivals.bytes, self.arrivals.bytes_per_s);
+        (self.progress)(SyncProgress::Fetched { bytes, of: self.planned.max(bytes), bytes_per_s });
         Ok(())
     }
 
