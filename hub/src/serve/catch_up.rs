@@ -49,8 +49,14 @@ pub(super) async fn sync(
     // Subscribed before the first look, so that nothing is missed in between.
     let mut changes = shared.hub.changes().subscribe();
     let mut closing = shared.closing.subscribe();
+    let mut first = true;
     loop {
-        let room = shared.in_flight.try_acquire().map_err(|_| pace::busy())?;
+        let room = if std::mem::take(&mut first) {
+            shared.in_flight.try_acquire().map_err(|_| pace::busy())?
+        } else {
+            // All who waited wake at once: they take their turns.
+            shared.in_flight.acquire().await.map_err(|_| pace::busy())?
+        };
         let (hub, device, request) = (shared.hub.clone(), device.clone(), Arc::clone(&request));
         let (answer, news) = blocking(move || answer(&hub, &device, &request)).await?;
         drop(room);

@@ -7,3 +7,5 @@ mod published;
 mod rules;
 mod sources;
 mod support;
+mod sizes;
+mod ways;
