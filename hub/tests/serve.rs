@@ -4,9 +4,9 @@
 mod serve_common;
 
 use beatcheck_hub::{Hub, HubError, SystemClock};
+use beatcheck_wire::batch::Context;
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::policy::Policy;
-use beatcheck_wire::batch::Context;
 use beatcheck_wire::segment::OpenAs;
 use beatcheck_wire::{Catalogue, Hash32, Head, Manifest, ManifestSet};
 use hyper::{Method, StatusCode};

@@ -183,4 +183,3 @@ impl Goal {
         Some(listed)
     }
 }
-

@@ -208,13 +208,17 @@ struct Sealer<'a> {
 }
 
 impl<'a> Sealer<'a> {
-    fn new(
-        cutter: &'a Cutter<'a>,
-        total: u64,
-        with_dictionary: bool,
-        progress: &'a mut dyn FnMut(Progress),
-    ) -> Self {
-        Self { cutter, with_dictionary, prefix: MIN_PREFIX, changes: Vec::new(), out: Vec::new(), done: 0, total, progress }
+    fn new(cutter: &'a Cutter<'a>, total: u64, with_dictionary: bool, progress: &'a mut dyn FnMut(Progress)) -> Self {
+        Self {
+            cutter,
+            with_dictionary,
+            prefix: MIN_PREFIX,
+            changes: Vec::new(),
+            out: Vec::new(),
+            done: 0,
+            total,
+            progress,
+        }
     }
 
     /// The next change names its row, by at least so many bytes.

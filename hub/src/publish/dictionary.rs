@@ -85,7 +85,11 @@ fn samples(context: &Context<'_>, records: &[Record]) -> Result<Vec<Vec<u8>>, Hu
         let (now, later) = rest.split_at(size);
         for patched in [0, size / 2, size] {
             let ops = now.iter().enumerate().map(|(i, r)| {
-                if i < patched { Op::Patch(Patch::of(r, some_field(r, turn + i))) } else { Op::Upsert(Box::new(r.clone())) }
+                if i < patched {
+                    Op::Patch(Patch::of(r, some_field(r, turn + i)))
+                } else {
+                    Op::Upsert(Box::new(r.clone()))
+                }
             });
             let changes: Vec<Change> = ops.enumerate().map(|(i, op)| Change { seq: i as u64 + 1, op }).collect();
             out.push(batch::encode(context, MIN_PREFIX, &changes)?);

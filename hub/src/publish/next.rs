@@ -31,9 +31,7 @@ pub(super) struct New {
 /// A catalogue that this hub made, and when its snapshot was cut.
 pub(super) fn catalogue(conn: &Connection, hash: &Hash32) -> Result<Option<(Catalogue, Timestamp)>, HubError> {
     let found: Option<(Vec<u8>, i64)> = conn
-        .query_row("SELECT bytes, snapshot_at FROM catalogue WHERE hash = ?1", [hash.0], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })
+        .query_row("SELECT bytes, snapshot_at FROM catalogue WHERE hash = ?1", [hash.0], |r| Ok((r.get(0)?, r.get(1)?)))
         .optional()?;
     let Some((bytes, at)) = found else { return Ok(None) };
     let read = postcard::from_bytes(&bytes).map_err(|_| WireError::Malformed("catalogue"))?;
@@ -181,8 +179,7 @@ impl Work<'_> {
     fn extend(&mut self, manifest: &mut Manifest, from: u64, known: Made) -> Result<Option<Made>, HubError> {
         let to = manifest.watermark;
         if from < to {
-            let delta =
-                self.cutter.delta(Since { from, between: false }, to, &mut self.parts, &mut *self.progress)?;
+            let delta = self.cutter.delta(Since { from, between: false }, to, &mut self.parts, &mut *self.progress)?;
             self.kept.push(Kept { tier: Tier::Minutes, at: self.now, delta: delta.clone() });
             manifest.recent.push(delta);
         }

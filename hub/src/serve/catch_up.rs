@@ -92,7 +92,8 @@ pub(super) async fn watch_other_processes(hub: Hub) {
 
 /// What changes whenever something is published, or said of any device.
 fn state(hub: &Hub) -> Result<(u64, u64), HubError> {
-    let sql = "SELECT (SELECT COALESCE(MAX(version), 0) FROM head), (SELECT COALESCE(SUM(grant_version), 0) FROM device)";
+    let sql =
+        "SELECT (SELECT COALESCE(MAX(version), 0) FROM head), (SELECT COALESCE(SUM(grant_version), 0) FROM device)";
     Ok(hub.conn()?.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
 }
 

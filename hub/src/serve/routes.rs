@@ -4,8 +4,8 @@ use super::ApiError;
 use super::auth::{self, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
 use super::catch_up::{self, MAX_SYNC_BYTES};
 use super::pace::{self, MAX_IN_FLIGHT, Pace};
-use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
 use super::range::{Ranged, ranged};
+use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
 use crate::enrol::Device;
 use crate::{Hub, HubError};
 use axum::body::{Body, Bytes};
@@ -135,9 +135,8 @@ async fn gate(
 }
 
 const SEGMENT: &str = "/v1/segment/";
-const ROUTES: [&str; 12] = [
-    "sync", "head", "set", "manifest", "catalogue", "segment", "grant", "sums", "rows", "journal", "renew", "enrol",
-];
+const ROUTES: [&str; 12] =
+    ["sync", "head", "set", "manifest", "catalogue", "segment", "grant", "sums", "rows", "journal", "renew", "enrol"];
 
 /// Runs database work where it may block.
 pub(super) async fn blocking<T: Send + 'static>(
@@ -154,20 +153,12 @@ async fn enrol(State(hub): State<Hub>, body: Posted) -> Answer {
     blocking(move || encode(&hub.enrol(&request)?)).await
 }
 
-async fn renew(
-    State(hub): State<Hub>,
-    Extension(device): Extension<Device>,
-    body: Posted,
-) -> Answer {
+async fn renew(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let request = decode("renewal", body)?;
     blocking(move || encode(&hub.renew(device.id, &request)?)).await
 }
 
-async fn journal(
-    State(hub): State<Hub>,
-    Extension(device): Extension<Device>,
-    body: Posted,
-) -> Answer {
+async fn journal(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let upload = decode("journal upload", body)?;
     blocking(move || encode(&hub.take_journal(&device, &upload)?)).await
 }

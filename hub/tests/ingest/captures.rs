@@ -76,7 +76,8 @@ fn a_month_of_a_real_list_is_its_real_difference() {
     let second = desk.offer_file(&mapping, &files[1], stated, false).unwrap();
     assert_eq!(counts(&second), difference(&a, &b));
     let plates = |d: &Device| -> BTreeSet<String> {
-        d.rows.values()
+        d.rows
+            .values()
             .filter_map(|r| match &r.body {
                 beatcheck_model::Body::Vehicle(v) => v.vrm.clone(),
                 _ => None,

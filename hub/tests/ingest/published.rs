@@ -42,7 +42,7 @@ fn snapshot_then_deltas_then_a_snapshot_again() {
     // A large one: a new snapshot; the way from the one before stays open.
     rows.truncate(2_500);
     let changed: Vec<String> = list(5_000..7_000, "Opel");
-    rows.splice(..1_200, changed);
+    rows.splice(..400, changed);
     ingest(&desk, &rows);
     let report = desk.publish();
     assert!(report.compartments[0].snapshot && report.compartments[0].delta);

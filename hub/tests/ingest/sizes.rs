@@ -110,7 +110,10 @@ fn dictionaries_and_snapshots() {
         };
         for n in [1, 20, 100, 1_000, 10_000] {
             let (with, without) = (size(Some(&dictionary), n), size(None, n));
-            println!("{kind}: {n} whole rows, {without} B without and {with} B with a dictionary of {} B", dictionary.len());
+            println!(
+                "{kind}: {n} whole rows, {without} B without and {with} B with a dictionary of {} B",
+                dictionary.len()
+            );
         }
         assert!(size(Some(&dictionary), 1) < size(None, 1));
     }

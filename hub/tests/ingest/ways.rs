@@ -23,8 +23,10 @@ impl Dice {
 type List = BTreeMap<u64, (String, String, u64)>;
 
 fn ingest(desk: &Desk, list: &List) {
-    let rows: Vec<String> =
-        list.iter().map(|(id, (plate, make, day))| format!("{id},{plate},{make},{:02}/05/2024", day % 28 + 1)).collect();
+    let rows: Vec<String> = list
+        .iter()
+        .map(|(id, (plate, make, day))| format!("{id},{plate},{make},{:02}/05/2024", day % 28 + 1))
+        .collect();
     desk.rows(&rows.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
 }
 
@@ -119,13 +121,16 @@ fn every_delta_from_every_watermark_gives_the_state_it_leads_to() {
             if c.catalogue {
                 let deltas = desk.catalogue(&m).deltas;
                 catalogues += 1;
-                longest = longest.max(deltas.iter().map(|d| published.0.range(d.from..d.to).count()).max().unwrap_or(0));
+                longest =
+                    longest.max(deltas.iter().map(|d| published.0.range(d.from..d.to).count()).max().unwrap_or(0));
                 ways += published.try_all_ways(&desk, &m, &deltas);
                 ways += published.try_all_ways(&desk, &m, &m.recent);
                 Device::start(&desk, &m).rows.len();
             }
         }
-        println!("seed {seed}: {patches} patches, {catalogues} catalogues, {ways} ways, at most {longest} steps in one");
+        println!(
+            "seed {seed}: {patches} patches, {catalogues} catalogues, {ways} ways, at most {longest} steps in one"
+        );
         assert!(patches > 20 && ways > 50 && catalogues > 2 && longest >= 2);
     }
 }
@@ -253,6 +258,7 @@ fn rows_are_named_by_four_bytes_and_new_ones_derive_their_ids() {
     ingest(&desk, &list);
     desk.publish();
     let m = desk.manifest();
-    let rows: Vec<usize> = changes(&desk.hub, &m, &m.recent[0].segments).iter().map(|c| c.op.row().prefix().len()).collect();
+    let rows: Vec<usize> =
+        changes(&desk.hub, &m, &m.recent[0].segments).iter().map(|c| c.op.row().prefix().len()).collect();
     assert_eq!(rows, [4, 4]);
 }
