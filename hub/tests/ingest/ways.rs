@@ -125,7 +125,8 @@ fn every_delta_from_every_watermark_gives_the_state_it_leads_to() {
                     longest.max(deltas.iter().map(|d| published.0.range(d.from..d.to).count()).max().unwrap_or(0));
                 ways += published.try_all_ways(&desk, &m, &deltas);
                 ways += published.try_all_ways(&desk, &m, &m.recent);
-                Device::start(&desk, &m).rows.len();
+                let start = Device::start(&desk, &m);
+                assert!(start.rows == published.0[&start.watermark].rows, "the snapshot is a published state");
             }
         }
         println!(
@@ -213,7 +214,8 @@ fn a_dictionary_stays_and_is_sealed_anew_with_a_new_epoch() {
     let m = desk.manifest();
     assert_eq!(m.dictionary.unwrap().key_epoch, 2);
     assert_eq!(dictionary(&desk.hub, &m).unwrap(), plain);
-    m.recent.iter().for_each(|d| drop(device.step(&desk.hub, &m, d)));
+    let changed: usize = m.recent.iter().map(|d| device.step(&desk.hub, &m, d)).sum();
+    assert_eq!(changed, 2);
     device.check(&m);
     let old = desk.hub.compartment_keys(&m.compartment).unwrap()[0].key;
     let s = m.dictionary.unwrap();
