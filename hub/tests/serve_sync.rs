@@ -34,8 +34,11 @@ async fn ask(device: &Device, request: &CatchUpRequest) -> (CatchUpAnswer, usize
     (postcard::from_bytes(&answer.body).unwrap(), answer.body.len())
 }
 
+/// Head, set, manifests with their hashes, and what else there is: catalogues.
+type Documents = (Head, ManifestSet, Vec<(Manifest, Hash32)>, Vec<Vec<u8>>);
+
 /// What the answer's documents are.
-fn documents(device: &Device, answer: &CatchUpAnswer) -> (Head, ManifestSet, Vec<(Manifest, Hash32)>, Vec<Vec<u8>>) {
+fn documents(device: &Device, answer: &CatchUpAnswer) -> Documents {
     let head = envelope::open(DocKind::Head, answer.head.as_ref().unwrap(), &device.trusted()).unwrap();
     let set = envelope::open(DocKind::ManifestSet, &answer.documents[0], &device.trusted()).unwrap();
     let (mut manifests, mut rest) = (Vec::new(), Vec::new());

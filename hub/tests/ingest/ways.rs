@@ -144,7 +144,7 @@ fn bytes(deltas: &[Delta]) -> u64 {
 fn an_hour_and_a_day_cost_less_than_their_minutes() {
     let (desk, mut dice) = (Desk::new(), Dice(3));
     desk.clock.set("2024-06-01T00:01:00Z".parse::<Timestamp>().unwrap());
-    let mut list: List = (0..4_000).map(|id| (id, row(&mut dice, id))).collect();
+    let mut list: List = (0..1_200).map(|id| (id, row(&mut dice, id))).collect();
     ingest(&desk, &list);
     desk.publish();
     let mut published = Published::default();
