@@ -112,6 +112,15 @@ async fn one_answer_brings_what_is_lacking_and_no_news_is_a_few_bytes() {
     fx.hub.resign_head().unwrap();
     let (signed, _) = ask(&device, &CatchUpRequest { head: newest, set, ..all.clone() }).await;
     assert!(signed.head.is_some() && signed.documents.is_empty());
+    // Another grant under the same head: the manifests of what it adds, and nothing of what is held.
+    let (_, _, both, _) = documents(&device, &ask(&device, &nothing_held()).await.0);
+    let watched = both.iter().find(|(m, _)| m.source == "watched").unwrap();
+    let one = HeldAt { compartment: watched.0.compartment, manifest: watched.1, watermark: watched.0.watermark };
+    let before =
+        CatchUpRequest { head: Hash32::of(signed.head.as_ref().unwrap()), set, held: vec![one], ..all.clone() };
+    let (added, _) = ask(&device, &CatchUpRequest { grant_version: 1, ..before.clone() }).await;
+    assert!(added.head.is_none() && added.grant.is_some());
+    assert_eq!(added.documents.len(), 3, "set, manifest and catalogue of the other one");
     // Withdrawn: no word of it any more.
     fx.hub.withdraw_compartment(device.id, "stolen").unwrap();
     let (less, _) = ask(&device, &nothing_held()).await;
@@ -162,6 +171,18 @@ async fn those_who_wait_are_told_within_a_second() {
     let (answer, at) = waiting.await.unwrap();
     assert!(answer.grant.is_some() && answer.grant_version > now.grant_version);
     assert!(at.duration_since(done) < Duration::from_millis(1500), "{:?}", at.duration_since(done));
+
+    // A device that is revoked while it waits is told so, and gets nothing more.
+    let lost = Arc::new(fx.enrol("lost").await);
+    let (now, _) = ask(&lost, &nothing_held()).await;
+    let request = CatchUpRequest { hold_s: 20, ..holding(&lost, &now) };
+    let waiting = {
+        let lost = Arc::clone(&lost);
+        tokio::spawn(async move { post(&lost, "/v1/sync", &request).await })
+    };
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    fx.hub.revoke(lost.id).unwrap();
+    waiting.await.unwrap().refused(403, "revoked");
 
     // A server that stops lets nobody wait.
     let (now, _) = ask(&device, &nothing_held()).await;

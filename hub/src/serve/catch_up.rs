@@ -113,7 +113,8 @@ fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(Catch
         if Hash32::of(&bytes) != request.head {
             out.head = Some(bytes);
         }
-        if head.set_hash != request.set {
+        // Another grant may hold compartments whose manifests were of no use to the device before.
+        if head.set_hash != request.set || out.grant.is_some() {
             bring(hub, &grant, &head.set_hash, request, &mut out)?;
         }
     }
@@ -154,6 +155,9 @@ fn bring(
             catalogues -= manifest.catalogue.bytes;
             out.documents.push(bytes);
         }
+    }
+    if *set_hash == request.set && out.documents.len() == 1 {
+        out.documents.clear();
     }
     // Warnings first, then what is soonest done.
     wanted.sort_by_key(|(calm, bytes, _)| (*calm, *bytes));
