@@ -46,11 +46,12 @@ pub(crate) fn publish(s: &mut Screen, r: &PublishReport) {
                 c.segments.to_string(),
                 bytes(c.bytes),
                 c.segment_rows.to_string(),
+                c.patches.to_string(),
                 c.rows.to_string(),
             ]
         })
         .collect();
-    s.table(&["compartment", "manifest", "cut", "segments", "size", "rows in them", "records"], &rows);
+    s.table(&["compartment", "manifest", "cut", "segments", "size", "rows in them", "patches", "records"], &rows);
     if rows.is_empty() {
         s.line("Nothing has changed since the last time.");
     }

@@ -4,9 +4,11 @@
 mod serve_common;
 
 use beatcheck_hub::{Hub, HubError, SystemClock};
+use beatcheck_wire::batch::Context;
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::policy::Policy;
-use beatcheck_wire::{Hash32, Head, Manifest, ManifestSet};
+use beatcheck_wire::segment::OpenAs;
+use beatcheck_wire::{Catalogue, Hash32, Head, Manifest, ManifestSet};
 use hyper::{Method, StatusCode};
 use rustls_pki_types::CertificateDer;
 use serve_common::{Fixture, Http, Wanting, hash_path};
@@ -140,12 +142,19 @@ async fn what_another_process_publishes_is_served_in_ranges_and_by_hash() {
     let set: ManifestSet = envelope::open(DocKind::ManifestSet, &set.body, &device.trusted()).unwrap();
     let manifest = device.http.get(&hash_path("manifest", &set.manifests[0].1)).await;
     let manifest: Manifest = envelope::open(DocKind::Manifest, &manifest.body, &device.trusted()).unwrap();
-    let segment = manifest.snapshot.segments[0];
+    let path = hash_path("catalogue", &manifest.catalogue.hash);
+    let catalogue = device.http.get(&path).await;
+    assert!(catalogue.header("cache-control").contains("immutable"));
+    let catalogue = Catalogue::decode(&catalogue.body, &manifest).unwrap();
+    device.http.get(&hash_path("catalogue", &Hash32::default())).await.refused(404, "not_found");
+    let segment = catalogue.snapshot.segments[0];
     let path = hash_path("segment", &segment.hash);
     let whole = device.http.get(&path).await;
     assert_eq!(whole.status, StatusCode::OK);
     assert!(whole.header("cache-control").contains("immutable"));
-    assert_eq!(beatcheck_wire::segment::open(&whole.body, &segment.hash, &key.key).unwrap().len(), 2);
+    let context = Context { kind: manifest.kind, source: &manifest.source };
+    let how = OpenAs { context, dictionary: None, key: &key.key };
+    assert_eq!(beatcheck_wire::segment::open(&whole.body, &segment.hash, &how).unwrap().len(), 2);
     let part = device.http.get_with(&path, &[("range", "bytes=5-20")]).await;
     assert_eq!((part.status, part.body.as_ref()), (StatusCode::PARTIAL_CONTENT, &whole.body[5..21]));
     assert_eq!(part.header("content-range"), format!("bytes 5-20/{}", whole.body.len()));
@@ -159,6 +168,7 @@ async fn what_another_process_publishes_is_served_in_ranges_and_by_hash() {
     fx.hub.withdraw_compartment(device.id, "stolen").unwrap();
     device.http.get(&path).await.refused(403, "not_granted");
     device.http.get(&hash_path("manifest", &set.manifests[0].1)).await.refused(403, "not_granted");
+    device.http.get(&hash_path("catalogue", &manifest.catalogue.hash)).await.refused(403, "not_granted");
     let (after, bundle) = device.grant().await;
     assert!(after.compartments.is_empty() && bundle.keys.is_empty() && after.grant_version > grant.grant_version);
     assert_eq!(fx.hub.compartment_keys(&set.manifests[0].0).unwrap().len(), 2);

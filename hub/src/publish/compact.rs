@@ -183,3 +183,95 @@ impl Goal {
         Some(listed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use beatcheck_wire::{Hash32, SegmentRef};
+
+    fn kept(tier: Tier, minute: i64, from: u64, to: u64, bytes: u32) -> Kept {
+        let s = SegmentRef { hash: Hash32::default(), bytes, frames: 1, rows: 1, key_epoch: 1 };
+        Kept { tier, at: Timestamp(minute * 60_000), delta: Delta { from, to, segments: vec![s] } }
+    }
+
+    /// Carries out all that is due, as publishing does; a merged delta costs half of what it supersedes.
+    fn merge(all: &mut Vec<Kept>, minute: i64) -> usize {
+        let mut merged = 0;
+        while let Some(run) = next_run(all, Timestamp(minute * 60_000)) {
+            let spanned = all.iter().filter(|k| k.tier < run.tier && run.from <= k.delta.from && k.delta.to <= run.to);
+            let bytes: u64 = spanned.map(|k| super::super::path::cost(&k.delta)).sum();
+            let new = kept(run.tier, run.at.0 / 60_000, run.from, run.to, (bytes / 2) as u32);
+            all.push(run.only.map_or(new.clone(), |delta| Kept { delta, ..new }));
+            merged += 1;
+        }
+        merged
+    }
+
+    #[test]
+    fn an_hour_is_merged_when_it_is_over_and_a_single_delta_is_taken_as_it_is() {
+        let mut all = vec![kept(Tier::Minutes, 10, 0, 5, 100), kept(Tier::Minutes, 50, 5, 8, 100)];
+        assert_eq!(next_run(&all, Timestamp(59 * 60_000)), None);
+        all.push(kept(Tier::Minutes, 65, 8, 9, 100));
+        let run = next_run(&all, Timestamp(60 * 60_000)).unwrap();
+        assert_eq!((run.tier, run.from, run.to, run.only), (Tier::Hour, 0, 8, None));
+        assert_eq!(merge(&mut all, 119), 1);
+        assert_eq!(merge(&mut all, 120), 1);
+        assert!(all.contains(&kept(Tier::Hour, 65, 8, 9, 100)), "as it is");
+        assert_eq!(merge(&mut all, 24 * 60), 1);
+        assert_eq!(all.iter().filter(|k| k.tier == Tier::Day).map(|k| (k.delta.from, k.delta.to)).next(), Some((0, 9)));
+        assert_eq!(merge(&mut all, 90 * 24 * 60), 0);
+    }
+
+    #[test]
+    fn a_gap_is_never_bridged_and_a_hasty_hour_is_merged_early() {
+        let mut all = vec![kept(Tier::Minutes, 1, 0, 5, 10), kept(Tier::Minutes, 2, 6, 8, 10)];
+        merge(&mut all, 60);
+        let hours: Vec<_> = all.iter().filter(|k| k.tier == Tier::Hour).map(|k| (k.delta.from, k.delta.to)).collect();
+        assert_eq!(hours, [(0, 5), (6, 8)]);
+        let mut all: Vec<Kept> = (0..50).map(|n| kept(Tier::Minutes, 1, n, n + 1, 10)).collect();
+        assert_eq!(merge(&mut all, 2), 1);
+    }
+
+    #[test]
+    fn a_publish_every_minute_for_nine_days_stays_within_what_a_catalogue_lists() {
+        let mut all: Vec<Kept> = Vec::new();
+        let mut goal = Goal { now: Timestamp(0), snapshot: (0, Timestamp(0), 1_000_000), watermark: 0 };
+        let (mut snapshots, mut most) = (0, 0);
+        for minute in 1..=9 * 24 * 60_u64 {
+            all.push(kept(Tier::Minutes, minute as i64, minute - 1, minute, 100));
+            (goal.now, goal.watermark) = (Timestamp(minute as i64 * 60_000), minute);
+            // As often as a catalogue is cut, with four deltas in the manifest.
+            if minute % 30 != 0 {
+                continue;
+            }
+            merge(&mut all, minute as i64);
+            if goal.wants_snapshot(&all) {
+                goal.snapshot = (minute, goal.now, 1_000_000);
+                snapshots += 1;
+            }
+            let mut minutes: Vec<&Kept> = all.iter().filter(|k| k.tier == Tier::Minutes).collect();
+            minutes.sort_by_key(|k| k.delta.to);
+            let recent: Vec<Delta> = minutes.iter().rev().take(4).rev().map(|k| k.delta.clone()).collect();
+            let listed = goal.prune(&mut all, &recent).expect("there is a way from the snapshot");
+            assert!(listed.len() <= MAX_DELTAS);
+            most = most.max(listed.len());
+        }
+        assert_eq!(snapshots, 1, "once a week");
+        assert!(all.len() <= MAX_DELTAS + 4 && most > 60, "{most}");
+    }
+
+    #[test]
+    fn what_costs_more_than_the_snapshot_is_dropped() {
+        let mut all = vec![
+            kept(Tier::Minutes, 1, 0, 1, 600),
+            kept(Tier::Minutes, 2, 1, 2, 600),
+            kept(Tier::Minutes, 3, 2, 3, 600),
+        ];
+        let goal = Goal { now: Timestamp(4 * 60_000), snapshot: (3, Timestamp(0), 1_300), watermark: 3 };
+        let listed = goal.prune(&mut all, &[]).unwrap();
+        assert_eq!(listed.iter().map(|d| d.from).collect::<Vec<_>>(), [1, 2]);
+        let goal = Goal { snapshot: (1, Timestamp(0), 1_300), ..goal };
+        assert!(goal.wants_snapshot(&all), "1,200 bytes of way from a snapshot of 1,300");
+    }
+}

@@ -15,9 +15,10 @@ use zeroize::Zeroizing;
 
 /// Changes held in memory at a time.
 const CHUNK: usize = 32_768;
-/// Whether snapshots are compressed with the dictionary too. A full segment has enough of its own to learn from: on 10,000
-/// synthetic vehicles and persons see `dictionaries_and_snapshots` in the tests for what it would bring.
-const DICTIONARY_FOR_SNAPSHOTS: bool = false;
+/// Whether snapshots are compressed with the dictionary too. Of 10,000 generated rows it takes 3.7% (vehicles) and 3.2%
+/// (persons), some 7 KB of each full segment; the device needs the dictionary for deltas anyway. The test
+/// `dictionaries_and_snapshots` prints these figures.
+const DICTIONARY_FOR_SNAPSHOTS: bool = true;
 
 /// What was cut for a manifest.
 #[derive(Default)]

@@ -39,9 +39,11 @@ impl Hub {
     }
 }
 
+type Hashes = HashSet<[u8; 32]>;
+
 /// The segments and the catalogues that are in use.
-fn named(conn: &Connection) -> Result<(HashSet<[u8; 32]>, HashSet<[u8; 32]>), HubError> {
-    let (mut segments, mut catalogues) = (HashSet::new(), HashSet::new());
+fn named(conn: &Connection) -> Result<(Hashes, Hashes), HubError> {
+    let (mut segments, mut catalogues) = (Hashes::new(), Hashes::new());
     let mut add = |list: &[SegmentRef]| segments.extend(list.iter().map(|s| s.hash.0));
     let mut stmt = conn.prepare("SELECT n FROM compartment")?;
     let all: Vec<i64> = stmt.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
@@ -61,7 +63,7 @@ fn named(conn: &Connection) -> Result<(HashSet<[u8; 32]>, HashSet<[u8; 32]>), Hu
 }
 
 /// Notes since when each row of a table is not named; `table` is one of ours.
-fn mark(conn: &Connection, table: &str, named: &HashSet<[u8; 32]>, now: i64) -> Result<(), HubError> {
+fn mark(conn: &Connection, table: &str, named: &Hashes, now: i64) -> Result<(), HubError> {
     let mut all = conn.prepare(&format!("SELECT hash, unnamed_at FROM {table}"))?;
     let all: Vec<([u8; 32], Option<i64>)> =
         all.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;

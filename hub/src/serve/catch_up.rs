@@ -49,8 +49,14 @@ pub(super) async fn sync(
     // Subscribed before the first look, so that nothing is missed in between.
     let mut changes = shared.hub.changes().subscribe();
     let mut closing = shared.closing.subscribe();
+    let mut first = true;
     loop {
-        let room = shared.in_flight.try_acquire().map_err(|_| pace::busy())?;
+        let room = if std::mem::take(&mut first) {
+            shared.in_flight.try_acquire().map_err(|_| pace::busy())?
+        } else {
+            // All who waited wake at once: they take their turns.
+            shared.in_flight.acquire().await.map_err(|_| pace::busy())?
+        };
         let (hub, device, request) = (shared.hub.clone(), device.clone(), Arc::clone(&request));
         let (answer, news) = blocking(move || answer(&hub, &device, &request)).await?;
         drop(room);
@@ -107,7 +113,8 @@ fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(Catch
         if Hash32::of(&bytes) != request.head {
             out.head = Some(bytes);
         }
-        if head.set_hash != request.set {
+        // Another grant may hold compartments whose manifests were of no use to the device before.
+        if head.set_hash != request.set || out.grant.is_some() {
             bring(hub, &grant, &head.set_hash, request, &mut out)?;
         }
     }
@@ -148,6 +155,9 @@ fn bring(
             catalogues -= manifest.catalogue.bytes;
             out.documents.push(bytes);
         }
+    }
+    if *set_hash == request.set && out.documents.len() == 1 {
+        out.documents.clear();
     }
     // Warnings first, then what is soonest done.
     wanted.sort_by_key(|(calm, bytes, _)| (*calm, *bytes));

@@ -20,9 +20,12 @@ pub(super) const MAX_ROWS_BYTES: usize = 512;
 /// Sums kept in memory: half a megabyte each.
 const MAX_SUMS: usize = 4;
 
+/// A compartment and a watermark of it.
+type Key = (CompartmentId, u64);
+
 /// The sums of the last few states that were asked for.
 #[derive(Default)]
-pub(super) struct SumsCache(Mutex<VecDeque<((CompartmentId, u64), Arc<RangeSums>)>>);
+pub(super) struct SumsCache(Mutex<VecDeque<(Key, Arc<RangeSums>)>>);
 
 impl SumsCache {
     /// The sums of a state; computed under the lock, so that a crowd that asks for one state costs one pass.

@@ -69,14 +69,15 @@ fn a_month_of_a_real_list_is_its_real_difference() {
     assert_eq!((first.rows_read, first.rejected, first.added), (a.len() as u64, 0, a.len() as u64));
     desk.publish();
     let old = desk.manifest();
-    let mut device = Device::default();
-    device.apply(&desk.hub, &old, &old.snapshot.segments);
+    let snapshot = desk.catalogue(&old).snapshot;
+    let mut device = Device::start(&desk, &old);
     device.check(&old);
 
     let second = desk.offer_file(&mapping, &files[1], stated, false).unwrap();
     assert_eq!(counts(&second), difference(&a, &b));
     let plates = |d: &Device| -> BTreeSet<String> {
-        d.0.values()
+        d.rows
+            .values()
             .filter_map(|r| match &r.body {
                 beatcheck_model::Body::Vehicle(v) => v.vrm.clone(),
                 _ => None,
@@ -87,8 +88,8 @@ fn a_month_of_a_real_list_is_its_real_difference() {
     let before = plates(&device);
     let report = desk.publish();
     let new = desk.manifest();
-    let delta = new.deltas.iter().find(|d| d.from == old.watermark).expect("the way from April stays open");
-    let changes = device.apply(&desk.hub, &new, &delta.segments) as u64;
+    let delta = new.recent.iter().find(|d| d.from == old.watermark).expect("the way from April stays open");
+    let changes = device.step(&desk.hub, &new, delta) as u64;
     assert_eq!(changes, second.added + second.changed + second.removed);
     device.check(&new);
     let after = plates(&device);
@@ -107,7 +108,7 @@ fn a_month_of_a_real_list_is_its_real_difference() {
         old.unsearchable,
         new.unsearchable,
         delta.segments.iter().map(|s| s.bytes).sum::<u32>(),
-        old.snapshot.segments.iter().map(|s| s.bytes).sum::<u32>(),
+        snapshot.segments.iter().map(|s| s.bytes).sum::<u32>(),
         report.compartments,
     );
     assert_eq!(old.unsearchable, first.unusable_vrm);

@@ -5,5 +5,7 @@
 mod captures;
 mod published;
 mod rules;
+mod sizes;
 mod sources;
 mod support;
+mod ways;

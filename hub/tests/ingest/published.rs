@@ -1,6 +1,6 @@
 //! What is published: a device that applies it holds exactly what the manifest says.
 
-use crate::support::{Desk, Device, NOW};
+use crate::support::{Desk, Device, NOW, open_with};
 use beatcheck_model::Timestamp;
 
 fn list(range: std::ops::Range<u32>, make: &str) -> Vec<String> {
@@ -19,38 +19,38 @@ fn snapshot_then_deltas_then_a_snapshot_again() {
     let report = desk.publish();
     assert!(report.compartments[0].snapshot && !report.compartments[0].delta);
     let first = desk.manifest();
-    let mut device = Device::default();
-    assert_eq!(device.apply(&desk.hub, &first, &first.snapshot.segments), 4_000);
+    assert!(report.compartments[0].catalogue && report.compartments[0].dictionary_bytes > 0);
+    let mut device = Device::start(&desk, &first);
+    assert_eq!(device.rows.len(), 4_000);
     device.check(&first);
 
-    // A small change: one delta, the same snapshot.
+    // A small change: one delta, the same catalogue.
     rows[7] = "7,AB7CDE,Seat,01/05/2024".into();
     rows.remove(100);
     rows.push("9999,NEW1,Seat,01/05/2024".into());
     ingest(&desk, &rows);
     let report = desk.publish();
-    assert!(!report.compartments[0].snapshot && report.compartments[0].delta);
+    let c = &report.compartments[0];
+    assert!(!c.snapshot && c.delta && !c.catalogue);
+    assert_eq!((c.segment_rows, c.patches), (3, 1));
     let second = desk.manifest();
-    assert_eq!(second.snapshot, first.snapshot);
-    assert_eq!((second.manifest_version, second.deltas.len(), second.deltas[0].from), (2, 1, first.watermark));
-    assert_eq!(device.apply(&desk.hub, &second, &second.deltas[0].segments), 3);
+    assert_eq!(second.catalogue, first.catalogue);
+    assert_eq!((second.manifest_version, second.recent.len(), second.recent[0].from), (2, 1, first.watermark));
+    assert_eq!(device.step(&desk.hub, &second, &second.recent[0]), 3);
     device.check(&second);
 
-    // A large one: a new snapshot; the way from the one before stays open while it is the shorter.
+    // A large one: a new snapshot; the way from the one before stays open.
     rows.truncate(2_500);
-    let changed = list(0..1_200, "Opel");
-    rows.splice(..1_200, changed);
+    let changed: Vec<String> = list(5_000..7_000, "Opel");
+    rows.splice(..400, changed);
     ingest(&desk, &rows);
     let report = desk.publish();
     assert!(report.compartments[0].snapshot && report.compartments[0].delta);
     let third = desk.manifest();
-    assert_eq!(third.snapshot.watermark, third.watermark);
-    if let Some(d) = third.deltas.iter().find(|d| d.from == second.watermark) {
-        device.apply(&desk.hub, &third, &d.segments);
-        device.check(&third);
-    }
-    let mut fresh = Device::default();
-    fresh.apply(&desk.hub, &third, &third.snapshot.segments);
+    assert_eq!(desk.catalogue(&third).snapshot.watermark, third.watermark);
+    device.step(&desk.hub, &third, &third.recent[1]);
+    device.check(&third);
+    let fresh = Device::start(&desk, &third);
     fresh.check(&third);
     assert_eq!((third.rows, third.digest), desk.hub.digest_at("stolen", third.watermark).unwrap());
     assert_eq!((second.rows, second.digest), desk.hub.digest_at("stolen", second.watermark).unwrap());
@@ -72,9 +72,8 @@ fn a_delta_is_the_net_change() {
     let rows = list(0..500, "Ford");
     ingest(&desk, &rows);
     desk.publish();
-    let mut device = Device::default();
     let m = desk.manifest();
-    device.apply(&desk.hub, &m, &m.snapshot.segments);
+    let mut device = Device::start(&desk, &m);
     // Comes and goes, changes twice, goes and comes back: one row of the three is in the delta as it is now.
     let mut more = rows.clone();
     more.push("900,NEW9,Seat,01/05/2024".into());
@@ -86,7 +85,7 @@ fn a_delta_is_the_net_change() {
     ingest(&desk, &last);
     desk.publish();
     let m = desk.manifest();
-    assert_eq!(device.apply(&desk.hub, &m, &m.deltas[0].segments), 2);
+    assert_eq!(device.step(&desk.hub, &m, &m.recent[0]), 2);
     device.check(&m);
 }
 
@@ -101,7 +100,7 @@ fn what_comes_and_goes_leaves_an_empty_delta() {
     ingest(&desk, &rows);
     desk.publish();
     let m = desk.manifest();
-    assert!(m.watermark > first.watermark && m.deltas[0].segments.is_empty());
+    assert!(m.watermark > first.watermark && m.recent[0].segments.is_empty());
     assert_eq!((m.rows, m.digest), (first.rows, first.digest));
 }
 
@@ -139,27 +138,10 @@ fn a_new_epoch_closes_new_segments_to_the_old_key() {
     ingest(&desk, &list(0..102, "Ford"));
     desk.publish();
     let m = desk.manifest();
-    assert_eq!((m.key_epoch, m.snapshot.segments[0].key_epoch, m.deltas[0].segments[0].key_epoch), (2, 1, 2));
+    let snapshot = desk.catalogue(&m).snapshot;
+    assert_eq!((m.key_epoch, snapshot.segments[0].key_epoch, m.recent[0].segments[0].key_epoch), (2, 1, 2));
     let keys = desk.hub.compartment_keys(&c.id).unwrap();
-    let s = &m.deltas[0].segments[0];
-    let bytes = std::fs::read(desk.hub.segment_path(&s.hash)).unwrap();
-    assert!(beatcheck_wire::segment::open(&bytes, &s.hash, &keys[0].key).is_err());
-    assert!(beatcheck_wire::segment::open(&bytes, &s.hash, &keys[1].key).is_ok());
-}
-
-#[test]
-fn many_small_deltas_end_in_a_snapshot() {
-    let desk = Desk::new();
-    let mut rows = list(0..6_000, "Ford");
-    ingest(&desk, &rows);
-    desk.publish();
-    let mut snapshots = 0;
-    for i in 0..70 {
-        rows[i] = format!("{i},AB{i}CDE,Seat,01/05/2024");
-        ingest(&desk, &rows);
-        snapshots += u32::from(desk.publish().compartments[0].snapshot);
-        let m = desk.manifest();
-        assert!(m.deltas.len() <= 64);
-    }
-    assert_eq!(snapshots, 1);
+    let s = &m.recent[0].segments[0];
+    assert_eq!(open_with(&desk.hub, &m, s, &keys[0].key), Err(beatcheck_wire::WireError::BadFrame));
+    assert!(open_with(&desk.hub, &m, s, &keys[1].key).is_ok());
 }

@@ -132,10 +132,9 @@ updated = "updated"
     desk.publish();
     let m = desk.manifest();
     assert!(m.warnings);
-    let mut device = crate::support::Device::default();
-    device.apply(&desk.hub, &m, &m.snapshot.segments);
+    let device = crate::support::Device::start(&desk, &m);
     device.check(&m);
-    let record = device.0.into_values().next().unwrap();
+    let record = device.rows.into_values().next().unwrap();
     assert_eq!((record.source_key.as_str(), record.handling.as_str()), ("7", "P2"));
     assert_eq!(record.flags, ["synthetic"]);
     assert_eq!(record.expires.unwrap().to_string(), "2024-06-04");

@@ -2,9 +2,10 @@
 
 use beatcheck_hub::{FixedClock, Hub, HubError, IngestOptions, IngestReport, InitOptions};
 use beatcheck_model::{Record, RecordId, RecordKind, Timestamp};
-use beatcheck_wire::batch::Op;
+use beatcheck_wire::batch::{Change, Context, Op};
 use beatcheck_wire::digest::{RowDigest, canonical};
-use beatcheck_wire::{Manifest, ManifestSet, SegmentRef, envelope::OVERHEAD, segment};
+use beatcheck_wire::segment::{self, Content, OpenAs};
+use beatcheck_wire::{Catalogue, Delta, Manifest, ManifestSet, SegmentRef, WireError, envelope::OVERHEAD};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -97,6 +98,16 @@ impl Desk {
         manifest.validate().unwrap();
         manifest
     }
+
+    /// The catalogue that a manifest names.
+    pub(crate) fn catalogue(&self, manifest: &Manifest) -> Catalogue {
+        let (owner, bytes) = self.hub.catalogue_bytes(&manifest.catalogue.hash).unwrap().unwrap();
+        assert_eq!((owner, bytes.len() as u32), (manifest.compartment, manifest.catalogue.bytes));
+        let catalogue = Catalogue::decode(&bytes, manifest).unwrap();
+        let snapshot: u64 = catalogue.snapshot.segments.iter().map(|s| u64::from(s.bytes)).sum();
+        assert_eq!(snapshot, manifest.catalogue.snapshot_bytes);
+        catalogue
+    }
 }
 
 /// What one report says, in short.
@@ -110,36 +121,88 @@ pub(crate) fn id(key: &[&str], occurrence: u32) -> RecordId {
     RecordId(hash.as_ref()[..16].try_into().unwrap())
 }
 
+/// The bytes of a segment, and the key that opens it.
+pub(crate) fn fetch(hub: &Hub, manifest: &Manifest, s: &SegmentRef) -> (Vec<u8>, [u8; 32]) {
+    assert_eq!(hub.compartment_of_segment(&s.hash).unwrap(), Some(manifest.compartment));
+    let bytes = std::fs::read(hub.segment_path(&s.hash)).unwrap();
+    assert_eq!(bytes.len(), s.bytes as usize);
+    let keys = hub.compartment_keys(&manifest.compartment).unwrap();
+    (bytes, keys.iter().find(|k| k.epoch == s.key_epoch).unwrap().key)
+}
+
+/// The dictionary that a manifest names.
+pub(crate) fn dictionary(hub: &Hub, manifest: &Manifest) -> Option<Vec<u8>> {
+    let s = manifest.dictionary?;
+    let (bytes, key) = fetch(hub, manifest, &s);
+    Some(segment::open_bytes(Content::Dictionary, &bytes, &s.hash, &key).unwrap())
+}
+
+/// The changes in a segment, opened with `key`.
+pub(crate) fn open_with(
+    hub: &Hub,
+    manifest: &Manifest,
+    s: &SegmentRef,
+    key: &[u8; 32],
+) -> Result<Vec<Change>, WireError> {
+    let dictionary = dictionary(hub, manifest);
+    let context = Context { kind: manifest.kind, source: &manifest.source };
+    let (bytes, _) = fetch(hub, manifest, s);
+    segment::open(&bytes, &s.hash, &OpenAs { context, dictionary: dictionary.as_deref(), key })
+}
+
+pub(crate) fn changes(hub: &Hub, manifest: &Manifest, segments: &[SegmentRef]) -> Vec<Change> {
+    let opened = |s| open_with(hub, manifest, s, &fetch(hub, manifest, s).1).unwrap();
+    segments.iter().flat_map(opened).collect()
+}
+
 /// What a device does: opens segments and applies changes.
-#[derive(Default)]
-pub(crate) struct Device(pub(crate) BTreeMap<RecordId, Record>);
+#[derive(Clone, Default)]
+pub(crate) struct Device {
+    pub(crate) rows: BTreeMap<RecordId, Record>,
+    pub(crate) watermark: u64,
+}
 
 impl Device {
+    /// From nothing: the snapshot.
+    pub(crate) fn start(desk: &Desk, manifest: &Manifest) -> Self {
+        let mut out = Self::default();
+        let snapshot = desk.catalogue(manifest).snapshot;
+        out.apply(&desk.hub, manifest, &snapshot.segments);
+        out.watermark = snapshot.watermark;
+        out
+    }
+
     pub(crate) fn apply(&mut self, hub: &Hub, manifest: &Manifest, segments: &[SegmentRef]) -> usize {
-        let keys = hub.compartment_keys(&manifest.compartment).unwrap();
-        let mut changes = 0;
-        for s in segments {
-            assert_eq!(hub.compartment_of_segment(&s.hash).unwrap(), Some(manifest.compartment));
-            let bytes = std::fs::read(hub.segment_path(&s.hash)).unwrap();
-            let key = keys.iter().find(|k| k.epoch == s.key_epoch).unwrap();
-            assert_eq!(bytes.len(), s.bytes as usize);
-            for change in segment::open(&bytes, &s.hash, &key.key).unwrap() {
-                changes += 1;
-                match change.op {
-                    Op::Upsert(r) => drop(self.0.insert(r.id, *r)),
-                    Op::Delete { id, .. } => {
-                        assert!(self.0.remove(&id).is_some(), "a tombstone for what was never sent")
-                    }
-                }
+        let changes = changes(hub, manifest, segments);
+        let count = changes.len();
+        for change in changes {
+            let (first, last) = change.op.row().range();
+            let named: Vec<RecordId> = self.rows.range(first..=last).map(|(id, _)| *id).collect();
+            assert!(named.len() <= 1, "a prefix names two rows");
+            match change.op {
+                Op::Upsert(r) => drop(self.rows.insert(r.id, *r)),
+                // A delta may be entered half-way, where the row is gone already or was never sent.
+                Op::Delete { .. } => drop(named.first().and_then(|id| self.rows.remove(id))),
+                Op::Patch(p) => p.apply(self.rows.get_mut(&named[0]).unwrap()).unwrap(),
             }
         }
-        changes
+        count
+    }
+
+    pub(crate) fn step(&mut self, hub: &Hub, manifest: &Manifest, delta: &Delta) -> usize {
+        assert!(delta.from <= self.watermark && self.watermark < delta.to);
+        self.watermark = delta.to;
+        self.apply(hub, manifest, &delta.segments)
     }
 
     /// The state must be what the manifest says.
     pub(crate) fn check(&self, manifest: &Manifest) {
+        assert_eq!(self.digest(), (manifest.rows, manifest.digest));
+    }
+
+    pub(crate) fn digest(&self) -> (u64, beatcheck_wire::Hash32) {
         let mut digest = RowDigest::default();
-        self.0.values().for_each(|r| digest.add(&canonical(r).unwrap()));
-        assert_eq!((self.0.len() as u64, digest.finish()), (manifest.rows, manifest.digest));
+        self.rows.values().for_each(|r| digest.add(&canonical(r).unwrap()));
+        (self.rows.len() as u64, digest.finish())
     }
 }
