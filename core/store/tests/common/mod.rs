@@ -111,7 +111,11 @@ impl Published {
             self.watermark = self.watermark.max(c.seq);
             match &c.op {
                 Op::Upsert(r) => drop(self.rows.insert(r.id, (**r).clone())),
-                Op::Delete { row, .. } => self.rows.retain(|id, _| !row.names(id)),
+                Op::Delete { row, .. } => {
+                    let (first, last) = row.range();
+                    let found = self.rows.range(first..=last).next().map(|(id, _)| *id);
+                    found.map(|id| self.rows.remove(&id));
+                }
                 Op::Patch(p) => {
                     let (first, last) = p.row.range();
                     let (_, held) = self.rows.range_mut(first..=last).next().expect("patched rows are there");
