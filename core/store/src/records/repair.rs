@@ -6,7 +6,7 @@
 
 use super::entries::{Entries, KeySet, tables};
 use super::keys::LookKey;
-use super::scrub::each_row;
+use super::scrub::{Entry, each_row};
 use super::{Compartment, births, looks, postings};
 use crate::persons::index::Index;
 use crate::{StoreError, pool};
@@ -113,6 +113,9 @@ impl Compartment {
     }
 }
 
+/// Records to be filed, each under its rid.
+type Filed<'r> = Vec<(i64, &'r Record)>;
+
 /// The rows as they are stored.
 struct Found {
     /// Of the ranges: rid, id as stored, canonical bytes.
@@ -126,7 +129,7 @@ struct Found {
 impl Found {
     fn read(conn: &Connection, ranges: &BTreeSet<u16>) -> Result<Self, StoreError> {
         let mut out = Self { rows: Vec::new(), digest: RowDigest::default(), live: Vec::new() };
-        each_row(conn, i64::MIN, usize::MAX, &mut |rid, id, row| {
+        each_row(conn, i64::MIN, usize::MAX, &mut |(rid, id, row)| {
             let own = own_id(row).map(|id| range_of(&id));
             if ranges.contains(&range_of(&id)) || own.is_some_and(|r| ranges.contains(&r)) {
                 out.rows.push((rid, id, row.to_vec()));
@@ -140,12 +143,11 @@ impl Found {
     }
 
     /// Writes the rows that are wanted where they are not so already: what is to be filed, and how many rows changed.
-    #[expect(clippy::type_complexity)]
     fn replace<'r>(
         &mut self,
         conn: &Connection,
         wanted: &BTreeMap<RecordId, (&'r Record, Vec<u8>)>,
-    ) -> Result<(Vec<(i64, &'r Record)>, u64), StoreError> {
+    ) -> Result<(Filed<'r>, u64), StoreError> {
         let (mut filed, mut changed) = (Vec::new(), 0);
         let mut missing: BTreeSet<&RecordId> = wanted.keys().collect();
         for (rid, id, held) in &self.rows {
@@ -185,7 +187,7 @@ fn own_id(row: &[u8]) -> Option<RecordId> {
 /// Takes the entries of all rows out that do not stay.
 fn unfile(conn: &Connection, kind: RecordKind, stays: &dyn Fn(i64) -> bool) -> Result<(), StoreError> {
     for table in tables(kind) {
-        let mut gone: Vec<(Value, i64)> = Vec::new();
+        let mut gone: Vec<Entry> = Vec::new();
         let mut statement = conn.prepare(&format!("SELECT key,rid FROM {table}"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -286,14 +288,14 @@ fn count_bearers(conn: &Connection, bearers: &BTreeMap<i64, i64>) -> Result<(), 
 /// Makes one table hold the keys of the rows.
 fn mend_table(conn: &Connection, table: &'static str) -> Result<u64, StoreError> {
     let mut right: Vec<(String, i64)> = Vec::new();
-    each_row(conn, i64::MIN, usize::MAX, &mut |rid, _, row| {
+    each_row(conn, i64::MIN, usize::MAX, &mut |(rid, _, row)| {
         let record = from_canonical(row).map_err(|_| StoreError::Corrupt)?;
         let keys = KeySet::of(Some(&record)).text.into_iter().filter(|(of, _)| *of == table);
         right.extend(keys.map(|(_, key)| (key, rid)));
         Ok(())
     })?;
     right.sort_unstable();
-    let mut wrong: Vec<(Value, i64)> = Vec::new();
+    let mut wrong: Vec<Entry> = Vec::new();
     let mut there = vec![false; right.len()];
     let mut statement = conn.prepare(&format!("SELECT key,rid FROM {table}"))?;
     let mut rows = statement.query([])?;

@@ -49,12 +49,18 @@ impl std::fmt::Debug for Digest {
     }
 }
 
+/// A key and a rid, as a table holds them.
+pub(super) type Entry = (Value, i64);
+
+/// Rid, id as stored, canonical bytes.
+pub(super) type Row<'r> = (i64, RecordId, &'r [u8]);
+
 #[derive(Debug, PartialEq)]
 enum Stage {
     /// Rows after this rid.
     Rows(i64),
     /// Entries of the table with this number, after this one.
-    Table(usize, Option<(Value, i64)>),
+    Table(usize, Option<Entry>),
 }
 
 impl Default for Stage {
@@ -139,7 +145,7 @@ impl Compartment {
     pub fn range_sums(&self) -> Result<(Checkpoint, RangeSums), StoreError> {
         let read = self.read()?;
         let mut sums = RangeSums::default();
-        each_row(read.conn()?, i64::MIN, usize::MAX, &mut |_, id, row| {
+        each_row(read.conn()?, i64::MIN, usize::MAX, &mut |(_, id, row)| {
             sums.add(&id, row);
             Ok(())
         })?;
@@ -157,7 +163,7 @@ impl Compartment {
         let done = match std::mem::take(&mut cursor.stage) {
             Stage::Rows(after) => {
                 let mut last = after;
-                let n = each_row(conn, after, max_rows, &mut |rid, id, row| {
+                let n = each_row(conn, after, max_rows, &mut |(rid, id, row)| {
                     last = rid;
                     cursor.row(rid, &id, row);
                     Ok(())
@@ -206,14 +212,13 @@ impl Scrub {
     }
 
     /// Takes off what a table holds: how many entries were read, and the last.
-    #[expect(clippy::type_complexity)]
     fn entries(
         &mut self,
         conn: &Connection,
         table: &str,
-        after: Option<(Value, i64)>,
+        after: Option<Entry>,
         most: usize,
-    ) -> Result<(usize, Option<(Value, i64)>), StoreError> {
+    ) -> Result<(usize, Option<Entry>), StoreError> {
         let mut take = |statement: &mut rusqlite::Statement<'_>, from: &[&dyn rusqlite::ToSql]| {
             let (mut n, mut last) = (0, None);
             let mut rows = statement.query(from)?;
@@ -241,13 +246,13 @@ impl Scrub {
     }
 }
 
-/// Hands at most `most` rows after a rid to `f`: rid, id as stored, canonical bytes. An id of a wrong length is padded or
+/// Hands at most `most` rows after a rid to `f`. An id of a wrong length is padded or
 /// cut: it is nobody's. How many there were.
 pub(super) fn each_row(
     conn: &Connection,
     after: i64,
     most: usize,
-    f: &mut dyn FnMut(i64, RecordId, &[u8]) -> Result<(), StoreError>,
+    f: &mut dyn FnMut(Row<'_>) -> Result<(), StoreError>,
 ) -> Result<usize, StoreError> {
     let mut statement = conn.prepare_cached("SELECT rid,id,row FROM rec WHERE rid>?1 ORDER BY rid LIMIT ?2")?;
     let mut rows = statement.query((after, db::int(most as u64)))?;
@@ -256,7 +261,7 @@ pub(super) fn each_row(
         let mut id = [0; 16];
         let stored = row.get_ref(1)?.as_bytes().map_err(|_| StoreError::Corrupt)?;
         id.iter_mut().zip(stored).for_each(|(to, from)| *to = *from);
-        f(row.get(0)?, RecordId(id), row.get_ref(2)?.as_bytes().map_err(|_| StoreError::Corrupt)?)?;
+        f((row.get(0)?, RecordId(id), row.get_ref(2)?.as_bytes().map_err(|_| StoreError::Corrupt)?))?;
         n += 1;
     }
     Ok(n)

@@ -83,7 +83,7 @@ pub fn with_patches(batches: &[Vec<Change>]) -> Vec<Vec<Change>> {
     let mut one = |c: &Change| {
         let held = hub.rows.get(&c.op.row().range().0);
         let out = match (&c.op, held) {
-            (Op::Upsert(new), Some(old)) if c.seq % 3 != 0 => patch(c.seq, old, new, c.seq & 0x7F),
+            (Op::Upsert(new), Some(old)) if !c.seq.is_multiple_of(3) => patch(c.seq, old, new, c.seq & 0x7F),
             _ => c.clone(),
         };
         hub.apply(std::slice::from_ref(c));
@@ -111,7 +111,11 @@ impl Published {
             self.watermark = self.watermark.max(c.seq);
             match &c.op {
                 Op::Upsert(r) => drop(self.rows.insert(r.id, (**r).clone())),
-                Op::Delete { row, .. } => self.rows.retain(|id, _| !row.names(id)),
+                Op::Delete { row, .. } => {
+                    let (first, last) = row.range();
+                    let found = self.rows.range(first..=last).next().map(|(id, _)| *id);
+                    found.map(|id| self.rows.remove(&id));
+                }
                 Op::Patch(p) => {
                     let (first, last) = p.row.range();
                     let (_, held) = self.rows.range_mut(first..=last).next().expect("patched rows are there");
@@ -141,6 +145,12 @@ pub fn stream(changes: &[Change]) -> impl Iterator<Item = Result<Change, StoreEr
 pub fn build(path: &Path, kind: RecordKind, changes: &[Change]) -> Result<Compartment, StoreError> {
     let expect = Published::of(changes).checkpoint();
     Compartment::build(path, &key(1), kind, &mut stream(changes), &expect, &mut |_| ())
+}
+
+/// All of it is what its checkpoint says, and is found by its keys.
+pub fn whole(c: &Compartment) {
+    let found = c.scrub().unwrap();
+    assert!(found.whole && found.keys_agree && found.rows == c.checkpoint().unwrap().rows, "{found:?}");
 }
 
 /// Leave to read the compartments numbered 1 to `count`.
