@@ -72,6 +72,7 @@ fn the_main_job_from_nothing_to_a_wipe() {
     let invalid = w.run(&[&CHECK[..], &["warrant", "--json"]].concat());
     assert_eq!((invalid.exit, invalid.json()["error"]["code"].as_str()), (2, Some("invalid_query")));
 
+    golden("device-scrub", &w.json(&["device", "scrub", "--home", "phone"]));
     golden("device-status", &w.json(&["device", "status", "--home", "phone"]));
     w.ok(&["device", "sync", "--home", "phone"]);
     let status = w.json(&["hub", "status", "--data", "hub"]);

@@ -57,6 +57,11 @@ fn entries() -> Vec<(&'static str, Entry)> {
         ("withdrawn", EntryKind::CompartmentWithdrawn { compartment: "c0".repeat(16), name: "stolen".into() }),
         ("policy_applied", EntryKind::PolicyApplied { version: 2 }),
         ("synced", EntryKind::Synced { consulted: vec![consulted()] }),
+        ("diverged", EntryKind::Diverged { compartment: "c0".repeat(16), name: "stolen".into() }),
+        (
+            "repaired",
+            EntryKind::Repaired { compartment: "c0".repeat(16), name: "stolen".into(), rows: 15, rebuilt: false },
+        ),
         ("enrolled", EntryKind::Enrolled {}),
         ("wiped", EntryKind::Wiped { by: "order".into() }),
     ];
