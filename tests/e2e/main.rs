@@ -16,6 +16,7 @@ mod matching;
 mod no_space;
 mod offline;
 mod relay;
+mod relay_support;
 mod rules;
 mod support;
 mod time;
