@@ -12,11 +12,12 @@ mod shapes;
 mod vault;
 
 pub use beatcheck_client::{
-    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncReport, WipeReport,
+    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network, SyncReport,
+    WipeReport,
 };
 pub use beatcheck_model::{
-    Answer, AnswerError, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
-    Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
+    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
+    PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
@@ -24,6 +25,7 @@ pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 use beatcheck_client as client;
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 uniffi::setup_scaffolding!();
@@ -59,6 +61,8 @@ pub enum SyncEvent {
         bytes: u64,
         /// Planned.
         of: u64,
+        /// Bytes a second of late.
+        bytes_per_s: u64,
     },
     /// Rows being applied.
     Applying {
@@ -71,6 +75,11 @@ pub enum SyncEvent {
     },
     /// A compartment answers from its new state.
     Usable {
+        /// Compartment's name.
+        compartment: String,
+    },
+    /// A compartment's list of marks answers: what is on it is possible, until its records have come.
+    MarksUsable {
         /// Compartment's name.
         compartment: String,
     },
@@ -91,11 +100,12 @@ pub enum SyncEvent {
 pub struct Device {
     inner: client::Device,
     events: Mutex<VecDeque<SyncEvent>>,
+    stop: AtomicBool,
 }
 
 impl Device {
     fn wrap(inner: client::Device) -> Arc<Self> {
-        Arc::new(Self { inner, events: Mutex::default() })
+        Arc::new(Self { inner, events: Mutex::default(), stop: AtomicBool::new(false) })
     }
 
     fn put(&self, event: SyncEvent) {
@@ -170,6 +180,50 @@ impl Device {
     /// [`ApiError`] where nothing could be done at all; the link's and the hub's faults are in the report.
     pub fn sync(&self) -> Result<SyncReport, ApiError> {
         Ok(self.inner.sync(&|progress| self.put(shapes::event(progress)))?)
+    }
+
+    /// As [`Device::sync`], over a network of which the app knows the kind: policy has budgets for those that are paid
+    /// for by volume. `hold_s` lets the hub hold the question for so many seconds (at most 25) if it has nothing new.
+    ///
+    /// # Errors
+    /// As [`Device::sync`].
+    pub fn sync_over(&self, network: Network, hold_s: u16) -> Result<SyncReport, ApiError> {
+        let options = client::SyncOptions { network, hold_s };
+        Ok(self.inner.sync_with(&options, &|progress| self.put(shapes::event(progress)))?)
+    }
+
+    /// Stays in contact until [`Device::stop_watch`]: blocks; for a thread of its own, in the foreground. What happens is
+    /// pulled with [`Device::next_event`].
+    ///
+    /// # Errors
+    /// As [`Device::sync`].
+    pub fn watch(&self, network: Network) -> Result<(), ApiError> {
+        self.stop.store(false, Ordering::SeqCst);
+        let options = client::SyncOptions { network, hold_s: 0 };
+        let progress = |progress| self.put(shapes::event(progress));
+        Ok(self.inner.watch(&options, &progress, &mut |_| {}, &|| self.stop.load(Ordering::SeqCst))?)
+    }
+
+    /// Ends a watch, once the question that is held has been answered.
+    pub fn stop_watch(&self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+
+    /// A push came in: seconds after which to sync. What it carries is not looked at.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub fn handle_push(&self, payload: Vec<u8>) -> Result<u32, ApiError> {
+        Ok(self.inner.handle_push(&payload)?.sync_in_s)
+    }
+
+    /// Reads stored rows again for about `ms` milliseconds and compares them with what was published: for idle time, such
+    /// as a background task while charging. Whether all that was due is done; what was found is in the status.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub fn scrub(&self, ms: u64) -> Result<bool, ApiError> {
+        Ok(self.inner.scrub(ms, false)?.complete)
     }
 
     /// Sets a relay (`https://HOST:PORT`), a cache near by that is asked for segments before the hub is; none: only the hub.

@@ -4,12 +4,12 @@
 
 use crate::SyncEvent;
 use beatcheck_client::{
-    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, SyncProgress, SyncReport,
-    WipeReport,
+    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network, SyncProgress,
+    SyncReport, WipeReport,
 };
 use beatcheck_model::{
-    Answer, AnswerError, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate, PersonQuery,
-    Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
+    Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
+    PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 
 uniffi::custom_type!(Timestamp, String, {
@@ -52,6 +52,7 @@ pub enum CoverageState {
     Stale,
     Missing,
     Withheld,
+    MarksOnly,
 }
 
 #[uniffi::remote(Enum)]
@@ -169,6 +170,13 @@ pub struct Coverage {
     pub watermark: u64,
     pub records: u64,
     pub unsearchable: u64,
+    pub arriving: Option<Arriving>,
+}
+
+#[uniffi::remote(Record)]
+pub struct Arriving {
+    pub share_percent: u32,
+    pub seconds_left: Option<u32>,
 }
 
 #[uniffi::remote(Record)]
@@ -211,6 +219,12 @@ pub struct CompartmentStatus {
     pub unsearchable: u64,
     pub digest: Option<String>,
     pub warnings: bool,
+    pub arriving: Option<Arriving>,
+    pub scrubbed: Option<Timestamp>,
+    pub suspect: bool,
+    pub repairs: u32,
+    pub repaired_rows: u64,
+    pub rebuilds: u32,
 }
 
 #[uniffi::remote(Record)]
@@ -248,6 +262,7 @@ pub struct DeviceStatus {
     pub compartments: Vec<CompartmentStatus>,
     pub journal: JournalStatus,
     pub late_hits: Vec<LateHit>,
+    pub next_sync: Option<Timestamp>,
     pub staged_bytes: u64,
 }
 
@@ -266,6 +281,21 @@ pub struct CompartmentChange {
     pub digest: String,
 }
 
+#[uniffi::remote(Enum)]
+pub enum Network {
+    Unmetered,
+    Metered,
+    Roaming,
+}
+
+#[uniffi::remote(Record)]
+pub struct Mended {
+    pub compartment: String,
+    pub rows: u64,
+    pub bytes: u64,
+    pub rebuilt: bool,
+}
+
 #[uniffi::remote(Record)]
 pub struct Failure {
     pub compartment: Option<String>,
@@ -279,6 +309,8 @@ pub struct SyncReport {
     pub compartments: Vec<CompartmentChange>,
     pub withdrawn: Vec<String>,
     pub failed: Vec<Failure>,
+    pub deferred: Vec<String>,
+    pub mended: Vec<Mended>,
     pub fault: Option<Failure>,
     pub requests: u32,
     pub bytes_down: u64,
@@ -302,9 +334,10 @@ pub struct WipeReport {
 pub(crate) fn event(progress: SyncProgress) -> SyncEvent {
     match progress {
         SyncProgress::Connecting => SyncEvent::Connecting,
-        SyncProgress::Fetched { bytes, of } => SyncEvent::Fetched { bytes, of },
+        SyncProgress::Fetched { bytes, of, bytes_per_s } => SyncEvent::Fetched { bytes, of, bytes_per_s },
         SyncProgress::Applying { compartment, rows, of } => SyncEvent::Applying { compartment, rows, of },
         SyncProgress::Usable { compartment } => SyncEvent::Usable { compartment },
+        SyncProgress::MarksUsable { compartment } => SyncEvent::MarksUsable { compartment },
         SyncProgress::Waiting { ms } => SyncEvent::Waiting { ms },
         SyncProgress::LateHit(hit) => SyncEvent::LateHit { hit },
     }

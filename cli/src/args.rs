@@ -79,10 +79,17 @@ pub(crate) enum Command {
 pub(crate) enum DeviceCommand {
     /// Enrol this device at a hub with a one-time code
     Enrol(EnrolArgs),
-    /// Fetch what changed, send the account
-    #[command(after_help = "Example:\n  beatcheck device sync --home phone\n\n\
+    /// Fetch what changed, send the account; with --watch stay in contact and say what comes
+    #[command(after_help = "Examples:\n  beatcheck device sync --home phone\n  \
+        beatcheck device sync --home phone --watch\n  \
+        beatcheck device sync --home phone --network metered\n\n\
+        With --watch every report is a line of its own (with --json an object), until interrupted or --for is over.\n\
         On a wiped device it sends what is left of the account; nothing else.")]
-    Sync(HomeArgs),
+    Sync(SyncArgs),
+    /// Read all stored rows again and compare them with what was published; a sync mends what differs
+    #[command(after_help = "Example:\n  beatcheck device scrub --home phone && beatcheck device sync --home phone\n\n\
+        Exit 6 if a compartment is not what was published.")]
+    Scrub(HomeArgs),
     /// Show or set the relay that is asked for segments before the hub
     Relay(DeviceRelayArgs),
     /// Show what is held, how fresh it is, and what waits to be sent
@@ -107,6 +114,33 @@ pub(crate) struct HomeArgs {
     /// File that holds the PIN, where one was set at enrolment
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// `device sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// Stay in contact: the hub holds each question until it has something new
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// End the watch after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", requires = "watch")]
+    pub(crate) for_s: Option<u64>,
+    /// What the network costs: policy's budgets are for metered and roaming ones
+    #[arg(long, value_enum, default_value_t = NetworkArg::Unmetered)]
+    pub(crate) network: NetworkArg,
+}
+
+/// What a network costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum NetworkArg {
+    /// Nothing by volume
+    Unmetered,
+    /// By volume
+    Metered,
+    /// By volume, and dearly
+    Roaming,
 }
 
 /// `device enrol`.

@@ -1,19 +1,18 @@
 //! `beatcheck device`: a device on the desk, through the same core as a phone's.
 
 use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
-use crate::exit::{Exit, Failure, exit_of, exit_of_answer};
+use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
-use crate::progress::Bar;
+use crate::sync_cmd::{self, existing_vault, vault};
 use crate::{answer_view, batch, complain, device_view, relay_cmd};
-use beatcheck_client::{CheckRequest, ClientError, Device, EnrolOptions, FileVault, KeyVault, SyncReport};
+use beatcheck_client::{CheckRequest, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
-use std::path::Path;
-use std::sync::Arc;
 
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {
     match command {
         DeviceCommand::Enrol(a) => enrol(a, context),
-        DeviceCommand::Sync(a) => sync(&a, context),
+        DeviceCommand::Sync(a) => sync_cmd::sync(&a, context),
+        DeviceCommand::Scrub(a) => sync_cmd::scrub(&a, context),
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
@@ -53,25 +52,12 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
     }
 }
 
-/// The desk's vault, in the device's home.
-fn vault(home: &Path) -> Result<Arc<dyn KeyVault>, Failure> {
-    Ok(Arc::new(FileVault::open(home.join("vault")).map_err(ClientError::from)?))
-}
-
-/// The vault of a home that has one: looking at a wrong directory must not make one there.
-fn existing_vault(home: &Path) -> Result<Arc<dyn KeyVault>, Failure> {
-    if !home.join("vault").is_dir() {
-        return Err(ClientError::NotEnrolled { home: home.into() }.into());
-    }
-    vault(home)
-}
-
 pub(crate) fn open(args: &HomeArgs, context: &Context) -> Result<Device, Failure> {
     let vault = existing_vault(&args.home)?;
     Ok(Device::open(&args.home, vault, context.env(), pin(args)?.as_deref())?)
 }
 
-fn pin(args: &HomeArgs) -> Result<Option<String>, Failure> {
+pub(crate) fn pin(args: &HomeArgs) -> Result<Option<String>, Failure> {
     let Some(path) = &args.pin_file else { return Ok(None) };
     let text = std::fs::read_to_string(path).map_err(|e| Failure::input(path, &e))?;
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
@@ -114,53 +100,6 @@ fn status(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
     let status = open(args, context)?.status()?;
     context.emit(&status, |s| device_view::status(s, &status, context.now()))?;
     Ok(Exit::Done)
-}
-
-fn sync(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
-    let vault = existing_vault(&args.home)?;
-    let device = match Device::open(&args.home, Arc::clone(&vault), context.env(), pin(args)?.as_deref()) {
-        Err(ClientError::Wiped) => return last_words(args, vault, context),
-        other => other?,
-    };
-    let bar = Bar::new("connecting");
-    let report = device.sync(&|p| bar.sync(p));
-    drop(bar);
-    let mut report = report?;
-    drop(device);
-    if report.wiped && report.journal_pending > 0 {
-        // The order is obeyed; what is left of the account can go at once. If not, the next sync sends it.
-        if let Ok(sent) = Device::send_last_words(&args.home, vault, context.env()) {
-            report.journal_sent += sent;
-            report.journal_pending = report.journal_pending.saturating_sub(sent);
-        }
-    }
-    context.emit(&report, |s| device_view::sync(s, &report, context.now()))?;
-    Ok(exit_of_sync(&report))
-}
-
-/// Sends what a wiped device still has to say.
-fn last_words(args: &HomeArgs, vault: Arc<dyn KeyVault>, context: &Context) -> Result<Exit, Failure> {
-    let sent = Device::send_last_words(&args.home, vault, context.env())?;
-    let report = SyncReport { wiped: true, journal_sent: sent, ..SyncReport::default() };
-    context.emit(&report, |s| {
-        s.line(&format!(
-            "This device was wiped. What was left of its account (entries: {sent}) is at the hub; nothing is left here."
-        ));
-    })?;
-    Ok(Exit::Done)
-}
-
-/// The first thing that went wrong decides; what could be brought forward is in force all the same.
-fn exit_of_sync(report: &SyncReport) -> Exit {
-    for f in report.fault.iter().chain(&report.failed) {
-        let concerned = f.compartment.as_deref().map(|c| format!("{c}: ")).unwrap_or_default();
-        complain(&format!("{concerned}{}", f.text));
-    }
-    match report.fault.iter().chain(&report.failed).next() {
-        Some(f) => exit_of(&f.code),
-        None if report.wiped => Exit::NotEnrolled,
-        None => Exit::Done,
-    }
 }
 
 fn wipe(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {

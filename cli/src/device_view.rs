@@ -1,7 +1,7 @@
 //! A device's status and the report of a sync, for people.
 
 use crate::output::{Screen, Style, age, bytes, when, word};
-use beatcheck_client::{DeviceStatus, LateHit, SyncReport};
+use beatcheck_client::{CompartmentStatus, DeviceStatus, LateHit, SyncReport};
 use beatcheck_model::Timestamp;
 
 pub(crate) fn status(s: &mut Screen, d: &DeviceStatus, now: Timestamp) {
@@ -54,6 +54,7 @@ pub(crate) fn status(s: &mut Screen, d: &DeviceStatus, now: Timestamp) {
                 c.records.to_string(),
                 if c.unsearchable > 0 { c.unsearchable.to_string() } else { String::new() },
                 if c.warnings { "yes".into() } else { "no".into() },
+                health(c, now),
             ]
         })
         .collect();
@@ -69,12 +70,53 @@ pub(crate) fn status(s: &mut Screen, d: &DeviceStatus, now: Timestamp) {
             "records",
             "without a usable mark",
             "carries warnings",
+            "rows read again",
         ],
         &rows,
     );
+    for c in d.compartments.iter().filter(|c| c.arriving.is_some()) {
+        let Some(a) = c.arriving else { continue };
+        let left = a.seconds_left.map_or_else(|| "waits for a sync".to_owned(), |s| format!("about {s} s left"));
+        s.line(&format!("On its way: {}, {} % has come, {left}.", c.compartment, a.share_percent));
+    }
     if rows.is_empty() {
         s.line("nothing");
     }
+}
+
+/// What is known of a compartment's health.
+fn health(c: &CompartmentStatus, now: Timestamp) -> String {
+    let mut said = match (c.suspect, c.scrubbed) {
+        (true, _) => "NOT WHAT WAS PUBLISHED: sync".to_owned(),
+        (false, None) => "not yet".to_owned(),
+        (false, at) => format!("whole, {} ago", age(at, now)),
+    };
+    if c.repairs > 0 {
+        said.push_str(&format!("; repaired {} times, {} rows", c.repairs, c.repaired_rows));
+    }
+    if c.rebuilds > 0 {
+        said.push_str(&format!("; rebuilt {} times", c.rebuilds));
+    }
+    said
+}
+
+/// A sync in one line, for a watch.
+pub(crate) fn sync_line(r: &SyncReport) -> String {
+    let mut said: Vec<String> = r
+        .compartments
+        .iter()
+        .map(|c| format!("{} +{} ~{} -{} ({})", c.compartment, c.inserted, c.updated, c.deleted, c.route))
+        .collect();
+    said.extend(r.withdrawn.iter().map(|name| format!("{name} WITHDRAWN: it cannot be read any more")));
+    said.extend(r.mended.iter().map(|m| format!("{} mended, {} rows", m.compartment, m.rows)));
+    said.extend(r.deferred.iter().map(|name| format!("{name} waits for another network")));
+    if let Some(fault) = &r.fault {
+        said.push(format!("not reached: {}", fault.code));
+    }
+    if r.wiped {
+        said.push("erased by order".into());
+    }
+    format!("{} in {} requests: {}", bytes(r.bytes_down), r.requests, said.join("; "))
 }
 
 pub(crate) fn sync(s: &mut Screen, r: &SyncReport, now: Timestamp) {
@@ -106,6 +148,13 @@ pub(crate) fn sync(s: &mut Screen, r: &SyncReport, now: Timestamp) {
             })
             .collect();
         s.table(&["source", "compartment", "by", "new", "changed", "gone", "records", "size", "as of", "age"], &rows);
+    }
+    for m in &r.mended {
+        let how = if m.rebuilt { "fetched anew".to_owned() } else { format!("{} rows fetched again", m.rows) };
+        s.line(&format!("Mended: {} was not what was published; {how}.", m.compartment));
+    }
+    for name in &r.deferred {
+        s.line(&format!("Waits for another network or day: {name} (the budget for this one is spent)."));
     }
     for name in &r.withdrawn {
         s.styled(Style::Caution, &format!("Withdrawn: {name}. It cannot be read any more."));

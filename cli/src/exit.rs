@@ -52,6 +52,7 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("random", Exit::Store),
     // Of a sync
     ("hub_unreachable", Exit::Sync),
+    ("hub_busy", Exit::Sync),
     ("hub_refused", Exit::Refused),
     ("head_expired", Exit::Sync),
     ("replayed", Exit::Sync),

@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod relay_args;
 mod relay_cmd;
+mod sync_cmd;
 
 use args::{Cli, Command};
 use clap::Parser;

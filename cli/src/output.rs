@@ -23,6 +23,11 @@ impl Context {
         Self { json: global.json, colour: std::io::stdout().is_terminal(), fixed: global.now }
     }
 
+    /// Whether it speaks JSON.
+    pub(crate) const fn json(&self) -> bool {
+        self.json
+    }
+
     /// The hub's clock.
     pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         match self.fixed {

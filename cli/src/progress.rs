@@ -33,6 +33,16 @@ impl Bar {
         this
     }
 
+    /// A line above the bar, on stderr; also where there is no bar.
+    pub(crate) fn say(&self, text: &str) {
+        self.aside(|| crate::complain(text));
+    }
+
+    /// Does something that writes to the terminal, with the bar out of the way.
+    pub(crate) fn aside<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.bar.suspend(f)
+    }
+
     fn reshape(&self, shape: Shape) {
         let mut now = self.shape.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *now != shape {
@@ -66,11 +76,14 @@ impl Bar {
     pub(crate) fn sync(&self, p: SyncProgress) {
         match p {
             SyncProgress::Connecting => self.bar.set_message("connecting"),
-            SyncProgress::Fetched { bytes, of } => self.set("fetching".into(), bytes, Some(of), true),
+            SyncProgress::Fetched { bytes, of, .. } => self.set("fetching".into(), bytes, Some(of), true),
             SyncProgress::Applying { compartment, rows, of } => {
                 self.set(format!("applying {}", plain(&compartment)), rows, Some(of), false);
             }
             SyncProgress::Usable { compartment } => self.bar.set_message(format!("{} is usable", plain(&compartment))),
+            SyncProgress::MarksUsable { compartment } => {
+                self.bar.set_message(format!("{}: its list of marks answers", plain(&compartment)));
+            }
             SyncProgress::Waiting { ms } => {
                 self.reshape(Shape::Waiting);
                 self.bar.set_message(format!("waiting {} s before the next try", ms.div_ceil(1000)));

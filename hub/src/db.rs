@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/002_devices.sql"),
     include_str!("../migrations/003_variants.sql"),
     include_str!("../migrations/004_relays.sql"),
+    include_str!("../migrations/005_catalogue.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.

@@ -79,6 +79,7 @@ impl Hub {
                     )?;
                 }
                 tx.commit()?;
+                self.changed();
                 return Ok(());
             }
             drop(tx);

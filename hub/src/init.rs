@@ -57,7 +57,7 @@ impl Hub {
         let keys = Keys::load(&partial)?;
         let root = root_document(&keys, &ca)?;
         let db_key = keys::read_key(&partial.join("db.key"))?;
-        let hub = Self { dir: dir.into(), clock, db_key: Arc::new(db_key) };
+        let hub = Self::with_key(dir, clock, db_key);
         let mut conn = hub.conn()?;
         crate::db::migrate(&mut conn)?;
         let first = Policy::initial(hub.now());

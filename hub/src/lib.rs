@@ -47,6 +47,8 @@ pub struct Hub {
     dir: PathBuf,
     clock: Arc<dyn Clock>,
     db_key: Arc<zeroize::Zeroizing<[u8; 32]>>,
+    /// Counts what this process, or another as far as was noticed, has published or changed in a grant.
+    changes: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 impl Hub {
@@ -56,9 +58,24 @@ impl Hub {
     /// [`HubError::NotAHub`] if there is none.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, HubError> {
         let key = keys::read_key(&dir.join("keys/db.key")).map_err(|_| HubError::NotAHub { dir: dir.into() })?;
-        let hub = Self { dir: dir.into(), clock, db_key: Arc::new(key) };
+        let hub = Self::with_key(dir, clock, key);
         db::migrate(&mut hub.conn()?)?;
         Ok(hub)
+    }
+
+    fn with_key(dir: &Path, clock: Arc<dyn Clock>, db_key: zeroize::Zeroizing<[u8; 32]>) -> Self {
+        let (changes, _) = tokio::sync::watch::channel(0);
+        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes) }
+    }
+
+    /// Wakes those that wait for something newer.
+    pub(crate) fn changed(&self) {
+        self.changes.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// To wait for something newer.
+    pub(crate) fn changes(&self) -> &tokio::sync::watch::Sender<u64> {
+        &self.changes
     }
 
     /// The data directory.

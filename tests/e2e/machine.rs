@@ -2,7 +2,7 @@
 
 use crate::support::{List, TestHub, now};
 use beatcheck_hub::Hub;
-use beatcheck_sync::{Do, Event, Held, Machine, SyncFault, Trust, Want};
+use beatcheck_sync::{Do, Event, Held, Limits, Machine, SyncFault, Trust, Want};
 use beatcheck_wire::envelope::OVERHEAD;
 use beatcheck_wire::{DeviceId, Hash32, Head, ManifestSet, Root};
 
@@ -48,7 +48,7 @@ fn fault(todo: Vec<Do>) -> SyncFault {
 
 /// A machine that has taken the new head and the grant, and now wants the set.
 fn at_the_set(hub: &TestHub, held: Held, head: &[u8], hash: Hash32) -> Machine {
-    let mut m = Machine::new(held.clone(), trust(&hub.hub).0);
+    let mut m = Machine::new(held.clone(), trust(&hub.hub).0, Limits::default());
     m.on(Event::JournalDone, now());
     m.on(Event::Head { bytes: head.to_vec(), grant_hint: None }, now());
     let adopt = m.on(Event::Grant(hub.hub.grant_for(held.device).unwrap()), now());
@@ -82,7 +82,7 @@ fn what_is_older_or_forged_is_refused() {
     let (hub, old, new, device) = two_weeks();
     let (trust, _) = trust(&hub.hub);
     let head = |held: &Held, bytes: Vec<u8>| {
-        let mut m = Machine::new(held.clone(), trust);
+        let mut m = Machine::new(held.clone(), trust, Limits::default());
         m.on(Event::JournalDone, now());
         m.on(Event::Head { bytes, grant_hint: None }, now())
     };
@@ -103,14 +103,14 @@ fn what_is_older_or_forged_is_refused() {
     assert_eq!(fault(head(&held, new.manifest.clone())).code(), "malformed");
 
     // A grant that is older than the one in force, and one for somebody else.
-    let mut m = Machine::new(held.clone(), trust);
+    let mut m = Machine::new(held.clone(), trust, Limits::default());
     m.on(Event::JournalDone, now());
     m.on(Event::Head { bytes: new.head.clone(), grant_hint: None }, now());
     let grant = hub.hub.grant_for(device).unwrap();
     let another = DeviceId::from_hex(&hub.enrol("tablet").status().unwrap().device).unwrap();
     let f = fault(m.on(Event::Grant(hub.hub.grant_for(another).unwrap()), now()));
     assert_eq!(f.code(), "wrong_device");
-    let mut m = Machine::new(Held { policy_version: 9, ..held }, trust);
+    let mut m = Machine::new(Held { policy_version: 9, ..held }, trust, Limits::default());
     m.on(Event::JournalDone, now());
     m.on(Event::Head { bytes: new.head, grant_hint: None }, now());
     let f = fault(m.on(Event::Grant(grant), now()));

@@ -71,6 +71,24 @@ pub enum EntryKind {
         /// What is held now.
         consulted: Vec<Consulted>,
     },
+    /// Stored rows were found to be others than were published.
+    Diverged {
+        /// Which compartment, in hexadecimal.
+        compartment: String,
+        /// Its name.
+        name: String,
+    },
+    /// They were mended.
+    Repaired {
+        /// Which compartment, in hexadecimal.
+        compartment: String,
+        /// Its name.
+        name: String,
+        /// Rows that were fetched again.
+        rows: u64,
+        /// Whether all of it was fetched anew.
+        rebuilt: bool,
+    },
     /// The device was enrolled.
     Enrolled {},
     /// The device was wiped.
@@ -117,6 +135,6 @@ pub struct Consulted {
     pub watermark: u64,
     /// Manifest version.
     pub manifest_version: u64,
-    /// `current`, `stale`, `missing` or `withheld`.
+    /// `current`, `stale`, `missing`, `withheld` or `marks_only`.
     pub state: String,
 }

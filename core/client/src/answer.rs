@@ -4,12 +4,13 @@ use crate::check::Found;
 use crate::cover::{self, Covered};
 use crate::subject::{full_name, person_details, person_title, vehicle_details, vehicle_title};
 use beatcheck_model::{
-    Answer, AnswerError, Body, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate, Reason,
-    Record, RecordKind, ShownMarker, Timestamp, WarningsState,
+    Answer, AnswerError, Body, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Marker, Outcome, PartialDate,
+    Reason, Record, RecordKind, ShownMarker, Timestamp, WarningsState,
 };
 use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
 use beatcheck_store::{Candidate, PersonCandidates, VehicleCandidates};
+use beatcheck_wire::CompartmentId;
 use std::fmt::Write;
 
 /// Codes that mean danger, most urgent first (an agency's table would replace it; general knowledge of UK warning
@@ -31,6 +32,7 @@ pub(crate) const fn state_word(state: CoverageState) -> &'static str {
         CoverageState::Stale => "stale",
         CoverageState::Missing => "missing",
         CoverageState::Withheld => "withheld",
+        CoverageState::MarksOnly => "marks_only",
     }
 }
 
@@ -134,6 +136,47 @@ pub(crate) fn vehicle_hits(
     let out = best(judged, covered, today, page);
     let notes = if found.more { vec![too_many("give more of the mark, or make and colour")] } else { Vec::new() };
     Found { total: out.total + found.unread, notes, ..out }
+}
+
+/// Adds the sources that list the mark asked about while their records are still on their way: possible, confirm.
+pub(crate) fn with_listed(
+    mut found: Found,
+    listed: &[(CompartmentId, &'static str)],
+    plan: &VehiclePlan,
+    covered: &[Covered],
+) -> Found {
+    for (id, by) in listed {
+        let Some(c) = covered.iter().find(|c| c.id == *id) else { continue };
+        let (mark, grade) = match *by {
+            "vrm" => (&plan.vrm, Grade::Strong),
+            "vrm_decided" => (&plan.vrm_decided, Grade::Fair),
+            _ => (&plan.vrm_folded, Grade::Weak),
+        };
+        let text = "this mark is on the list; the record itself is still on its way: ask control for it";
+        let folded = "a mark like it is on the list; the record itself is still on its way: ask control for it";
+        let text = if *by == "vrm" { text } else { folded };
+        found.hits.push(Hit {
+            id: String::new(),
+            version: 0,
+            source_key: String::new(),
+            kind: RecordKind::Vehicle,
+            outcome: Outcome::Possible,
+            grade,
+            score: 0.0,
+            reasons: vec![Reason { code: "mark_listed".into(), text: text.into() }],
+            markers: Vec::new(),
+            flags: Vec::new(),
+            source: c.shown.source.clone(),
+            compartment: c.shown.compartment.clone(),
+            as_of: c.shown.as_of,
+            vrm: mark.clone(),
+            title: format!("listed by {}, particulars not here yet", c.shown.source),
+            details: Vec::new(),
+        });
+        found.total += 1;
+        found.outcome = Some(found.outcome.unwrap_or(Outcome::Possible));
+    }
+    found
 }
 
 /// Said of a list that was cut before it was scored: its end is arbitrary.
@@ -298,6 +341,17 @@ fn age(as_of: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How much of a source has come, and how long the rest will take.
+fn on_its_way(c: &Coverage) -> String {
+    let Some(a) = c.arriving else { return String::new() };
+    let left = match a.seconds_left {
+        None => "it waits for a sync".to_owned(),
+        Some(s @ 0..120) => format!("about {s} s left"),
+        Some(s) => format!("about {} min left", s.div_ceil(60)),
+    };
+    format!(" On its way: {} % has come, {left}.", a.share_percent)
+}
+
 /// What the officer reads or hears: danger first, never 'clear', silent markers never in it.
 fn text(a: &Answer) -> String {
     let mut t = String::new();
@@ -338,7 +392,15 @@ fn text(a: &Answer) -> String {
         let _ = match c.state {
             CoverageState::Current => writeln!(t, "Searched {} {when}.", c.source),
             CoverageState::Stale => writeln!(t, "Searched {} {when}: STALE.", c.source),
-            CoverageState::Missing => writeln!(t, "NOT searched: {} (not on this device yet).", c.source),
+            CoverageState::Missing => {
+                writeln!(t, "NOT searched: {} (not on this device yet{}).", c.source, on_its_way(c))
+            }
+            CoverageState::MarksOnly => writeln!(
+                t,
+                "Searched the list of marks of {} only: its records are not on this device yet.{}",
+                c.source,
+                on_its_way(c)
+            ),
             CoverageState::Withheld => writeln!(t, "NOT searched: {} (withheld by policy).", c.source),
         };
         if c.state.searched() && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {

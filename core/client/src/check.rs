@@ -18,6 +18,7 @@ use beatcheck_policy::Permit;
 use beatcheck_store::{StoreError, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Checks whose accounts share one write to disk.
 const GROUP: usize = 64;
@@ -149,15 +150,15 @@ impl Device {
         Ok(out)
     }
 
-    fn draft(&self, view: &View, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
+    fn draft(&self, view: &Arc<View>, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
         let watch = Stopwatch::start();
         let (kind, searches) = match &request.question {
             Question::Query(q) => (q.kind(), q.searches()),
             Question::Unreadable { .. } => (RecordKind::Vehicle, &[RecordKind::Vehicle][..]),
         };
         let permit = self.permit(view, &request.purpose, now);
-        let loaded = self.shelf.ids();
-        let mut covered = cover::of(view, permit.as_ref().ok(), &loaded, searches, now);
+        let marks = matches!(&request.question, Question::Query(Query::Vehicle(q)) if asks_for_a_whole_mark(q));
+        let mut covered = cover::of(&self.sight(view, marks), permit.as_ref().ok(), searches, now);
         let mut error = None;
         let mut found = Found::default();
         match (&permit, &request.question) {
@@ -209,7 +210,9 @@ impl Device {
                 let mut plan = beatcheck_search::plan_vehicle(q).map_err(SearchError::invalid)?;
                 plan.rows = page(q.page).end();
                 let found = self.shelf.vehicles(permit, &plan)?;
-                Ok(answer::vehicle_hits(&plan, &found, covered, today, page(q.page)))
+                let listed = self.shelf.listed(permit, &plan);
+                let found = answer::vehicle_hits(&plan, &found, covered, today, page(q.page));
+                Ok(answer::with_listed(found, &listed, &plan, covered))
             }
             Query::Person(q) => {
                 let plan = beatcheck_search::plan_person(q, today).map_err(SearchError::invalid)?;
@@ -219,6 +222,11 @@ impl Device {
             Query::Linked(q) => linked::search(&self.shelf, permit, covered, q, today, permit.max_results()),
         }
     }
+}
+
+/// Whether a question can be answered from a list of marks: it gives a mark, and nothing of it is left open.
+fn asks_for_a_whole_mark(q: &VehicleQuery) -> bool {
+    q.vrm.as_deref().is_some_and(|v| !v.trim().is_empty() && !v.contains(['?', '*']))
 }
 
 /// What a search found.

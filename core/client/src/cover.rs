@@ -1,9 +1,12 @@
 //! Coverage: what was searched, what should have been, and how fresh it was (rule 1).
 
 use crate::device::{HeldMeta, View};
+use crate::sync::OnItsWay;
 use beatcheck_model::{Coverage, CoverageState, RecordKind, Timestamp, WarningsState};
 use beatcheck_policy::Permit;
 use beatcheck_wire::CompartmentId;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One permitted compartment, with what is needed beyond the shown coverage.
 pub(crate) struct Covered {
@@ -19,32 +22,44 @@ impl Covered {
     pub(crate) fn searched(&self) -> bool {
         self.shown.state.searched()
     }
+
+    /// Whether its warnings are here: a list of marks has none.
+    fn has_warnings(&self) -> bool {
+        self.searched() && self.shown.state != CoverageState::MarksOnly
+    }
 }
 
-fn is_stale(view: &View, meta: &HeldMeta, now: Timestamp) -> bool {
+/// What coverage is told from.
+pub(crate) struct Sight {
+    pub view: Arc<View>,
+    /// Compartments whose rows are here.
+    pub loaded: Vec<CompartmentId>,
+    /// Compartments of which only the list of marks is here, where the question is one that it can answer.
+    pub indexed: Vec<CompartmentId>,
+    pub on_its_way: BTreeMap<CompartmentId, OnItsWay>,
+}
+
+fn is_stale(view: &View, id: &CompartmentId, meta: &HeldMeta, now: Timestamp) -> bool {
     let warn_s = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.stale_warn_hours) * 3600);
     now.secs_since(meta.as_of) > warn_s
         || meta.due_by.is_some_and(|due| now > due)
         || meta.last_refused
+        || view.suspect.contains(id)
         || view.head.as_ref().is_none_or(|h| h.expires <= now)
 }
 
 /// The coverage of a check that searches these kinds; `permit` is absent where none was given, then everything is withheld.
-pub(crate) fn of(
-    view: &View,
-    permit: Option<&Permit>,
-    loaded: &[CompartmentId],
-    kinds: &[RecordKind],
-    now: Timestamp,
-) -> Vec<Covered> {
+pub(crate) fn of(sight: &Sight, permit: Option<&Permit>, kinds: &[RecordKind], now: Timestamp) -> Vec<Covered> {
+    let view = &*sight.view;
     let granted = view.grant.iter().flat_map(|g| &g.compartments).filter(|c| kinds.contains(&c.kind));
     granted
         .map(|c| {
-            let meta = view.held.get(&c.id).filter(|_| loaded.contains(&c.id));
+            let meta = view.held.get(&c.id).filter(|_| sight.loaded.contains(&c.id));
             let state = match meta {
                 _ if permit.is_none_or(|p| !p.allows(&c.id)) => CoverageState::Withheld,
+                None if sight.indexed.contains(&c.id) => CoverageState::MarksOnly,
                 None => CoverageState::Missing,
-                Some(m) if is_stale(view, m, now) => CoverageState::Stale,
+                Some(m) if is_stale(view, &c.id, m, now) => CoverageState::Stale,
                 Some(_) => CoverageState::Current,
             };
             Covered {
@@ -60,6 +75,7 @@ pub(crate) fn of(
                     watermark: meta.map_or(0, |m| m.watermark),
                     records: meta.map_or(0, |m| m.rows),
                     unsearchable: meta.map_or(0, |m| m.unsearchable),
+                    arriving: sight.on_its_way.get(&c.id).map(OnItsWay::shown),
                 },
             }
         })
@@ -70,7 +86,7 @@ pub(crate) fn of(
 /// were: assume unknown.
 pub(crate) fn warnings(covered: &[Covered]) -> WarningsState {
     let carrying = covered.iter().filter(|c| c.warnings);
-    let (all, there) = carrying.fold((0, 0), |(a, t), c| (a + 1, t + u32::from(c.searched())));
+    let (all, there) = carrying.fold((0, 0), |(a, t), c| (a + 1, t + u32::from(c.has_warnings())));
     match (all, there) {
         (_, 0) => WarningsState::NotLoaded,
         (a, t) if a == t => WarningsState::Loaded,

@@ -1,7 +1,10 @@
 //! An enrolled device, opened: what an app holds.
 
+use crate::cover::Sight;
 use crate::home::Home;
+use crate::integrity::{Integrity, ScrubState};
 use crate::keyring::{self, Keyring};
+use crate::sync::OnItsWay;
 use crate::vault::KeyVault;
 use crate::{ClientError, Env};
 use beatcheck_model::{RecordKind, Timestamp};
@@ -11,7 +14,7 @@ use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{CompartmentId, DeviceId, Grant, Hash32, Head, Root};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -34,7 +37,13 @@ pub struct Device {
     pub(crate) root: Root,
     /// Officer and role as enrolled: the account's, until a grant says them.
     pub(crate) enrolled_as: (String, String),
+    /// What is on its way.
+    pub(crate) on_its_way: Mutex<BTreeMap<CompartmentId, OnItsWay>>,
+    /// Where the scrub stands.
+    pub(crate) scrub: Mutex<ScrubState>,
     view: RwLock<Arc<View>>,
+    /// One reload after the other: an older state must not replace a newer one.
+    reloading: Mutex<()>,
     clock_high: AtomicI64,
     wiped: AtomicBool,
 }
@@ -46,6 +55,8 @@ pub(crate) struct View {
     pub policy: Option<Policy>,
     pub head: Option<Head>,
     pub held: BTreeMap<CompartmentId, HeldMeta>,
+    /// Compartments whose rows a scrub found to be others than were published.
+    pub suspect: BTreeSet<CompartmentId>,
     pub contact: Timestamp,
 }
 
@@ -82,6 +93,13 @@ pub(crate) mod doc {
     pub(crate) const CONTACT: &str = "contact";
     pub(crate) const CLOCK: &str = "clock";
     pub(crate) const HELD: &str = "held/";
+    pub(crate) const INTEGRITY: &str = "integrity/";
+    pub(crate) const DICTIONARY: &str = "dictionary/";
+    pub(crate) const INDEX: &str = "index/";
+    pub(crate) const ARRIVING: &str = "arriving";
+    pub(crate) const NEXT_ASK: &str = "next_ask";
+    pub(crate) const NOT_BEFORE: &str = "not_before";
+    pub(crate) const SPENT: &str = "spent";
 }
 
 pub(crate) fn encode<T: Serialize>(v: &T) -> Result<Vec<u8>, ClientError> {
@@ -126,7 +144,10 @@ impl Device {
         let device = Self {
             device: keys.device,
             enrolled_as,
+            on_its_way: Mutex::default(),
+            scrub: Mutex::default(),
             view: RwLock::default(),
+            reloading: Mutex::default(),
             clock_high: AtomicI64::new(match state.get(doc::CLOCK)? {
                 Some(b) => decode::<Timestamp>(&b)?.0,
                 None => 0,
@@ -143,11 +164,14 @@ impl Device {
         };
         device.reload()?;
         device.open_compartments()?;
+        device.open_indexes()?;
+        device.recall_arriving()?;
         Ok(device)
     }
 
     /// Reads the documents in force from the state file, verifying their signatures again.
     pub(crate) fn reload(&self) -> Result<(), ClientError> {
+        let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let signed = |name: &str, kind: DocKind, key: VerifyKey| -> Result<Option<Vec<u8>>, ClientError> {
             let Some(bytes) = self.state.get(name)? else { return Ok(None) };
             Ok(Some(envelope::open_bytes(kind, &bytes, &[key])?.to_vec()))
@@ -160,12 +184,17 @@ impl Device {
             },
             head: signed(doc::HEAD, DocKind::Head, self.root.publish_key)?.map(|b| decode(&b)).transpose()?,
             held: BTreeMap::new(),
+            suspect: BTreeSet::new(),
             contact: self.state.get(doc::CONTACT)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
         };
         for (name, bytes) in self.state.keys_with_prefix(doc::HELD)? {
             if let Some(id) = CompartmentId::from_hex(&name[doc::HELD.len()..]) {
                 view.held.insert(id, decode(&bytes)?);
             }
+        }
+        for (name, bytes) in self.state.keys_with_prefix(doc::INTEGRITY)? {
+            let known: Integrity = decode(&bytes)?;
+            view.suspect.extend(CompartmentId::from_hex(&name[doc::INTEGRITY.len()..]).filter(|_| known.suspect));
         }
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(())
@@ -192,6 +221,23 @@ impl Device {
             self.state.put_all(&[(doc::SET_HASH, None)])?;
         }
         Ok(())
+    }
+
+    /// The name by which policy knows a compartment.
+    pub(crate) fn name(&self, id: &CompartmentId) -> String {
+        let view = self.view();
+        let granted = view.grant.iter().flat_map(|g| &g.compartments).find(|c| c.id == *id);
+        granted.map_or_else(|| id.to_string(), |c| c.name.clone())
+    }
+
+    /// What coverage is told from: with `marks`, a compartment of which only the list of marks is here counts as searched.
+    pub(crate) fn sight(&self, view: &Arc<View>, marks: bool) -> Sight {
+        Sight {
+            view: Arc::clone(view),
+            loaded: self.shelf.ids(),
+            indexed: if marks { self.shelf.indexed() } else { Vec::new() },
+            on_its_way: self.arriving(|all| all.clone()),
+        }
     }
 
     pub(crate) fn view(&self) -> Arc<View> {

@@ -11,6 +11,7 @@ use beatcheck_audit::EntryKind;
 use beatcheck_model::{Grade, Hit, Outcome, RecordKind, Timestamp};
 use beatcheck_store::{LateHitRow, Told};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Questions asked again after one sync, at most: the newest of the window.
 const MAX_REASKED: usize = 2_000;
@@ -26,7 +27,7 @@ struct Late {
 
 impl Device {
     /// Asks again what was asked within policy's window; what has changed is put on record and returned.
-    pub(crate) fn watch_late_hits(&self, view: &View, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
+    pub(crate) fn watch_late_hits(&self, view: &Arc<View>, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
         let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
         let since = now.plus_secs(-hours * 3600);
         self.journal.purge_told(since)?;
@@ -62,7 +63,7 @@ impl Device {
 
     fn compare(
         &self,
-        view: &View,
+        view: &Arc<View>,
         seq: u64,
         told: &Told,
         now: Timestamp,
@@ -73,7 +74,7 @@ impl Device {
         // No longer permitted: nothing may be looked at, so nothing can be told.
         let permit = self.permit(view, &question.purpose, now).ok()?;
         let kind = question.query.kind();
-        let covered = cover::of(view, Some(&permit), &self.shelf.ids(), question.query.searches(), now);
+        let covered = cover::of(&self.sight(view, false), Some(&permit), question.query.searches(), now);
         let Found { mut hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;
         // Near misses come and go; nobody was told that they were the one asked about.
         hits.retain(|h| h.outcome != Outcome::NoTrace);

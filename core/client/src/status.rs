@@ -3,8 +3,9 @@
 use crate::ClientError;
 use crate::cover;
 use crate::device::{Device, View};
-use beatcheck_model::{CoverageState, RecordKind, Timestamp};
+use beatcheck_model::{Arriving, CoverageState, RecordKind, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// State of a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct DeviceStatus {
     pub journal: JournalStatus,
     /// What officers were told and has changed since, within policy's window.
     pub late_hits: Vec<LateHit>,
+    /// When the next sync is due: as the hub wants it, with jitter.
+    pub next_sync: Option<Timestamp>,
     /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
 }
@@ -70,6 +73,19 @@ pub struct CompartmentStatus {
     pub digest: Option<String>,
     /// Whether it carries warnings.
     pub warnings: bool,
+    /// How much of it has come, where some of it is still on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arriving: Option<Arriving>,
+    /// When all of its rows were last read again and compared with what was published.
+    pub scrubbed: Option<Timestamp>,
+    /// Set: they are others; the next sync mends it.
+    pub suspect: bool,
+    /// Times that rows were fetched again, and how many.
+    pub repairs: u32,
+    /// Rows that were.
+    pub repaired_rows: u64,
+    /// Times that all of it was fetched again.
+    pub rebuilds: u32,
 }
 
 /// State of the account.
@@ -135,19 +151,21 @@ impl Device {
             compartments: self.compartment_status(&view, now)?,
             journal: self.journal_status()?,
             late_hits: self.late_hits(&view, now)?,
+            next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             staged_bytes: self.staged_bytes(),
         })
     }
 
-    fn compartment_status(&self, view: &View, now: Timestamp) -> Result<Vec<CompartmentStatus>, ClientError> {
-        let loaded = self.shelf.ids();
+    fn compartment_status(&self, view: &Arc<View>, now: Timestamp) -> Result<Vec<CompartmentStatus>, ClientError> {
+        let sight = self.sight(view, true);
         // What any purpose of the role permits: the state shown here does not depend on one.
         let purpose = view.grant.as_ref().zip(view.policy.as_ref());
         let purpose = purpose.and_then(|(g, p)| p.roles.get(&g.role)?.purposes.first().cloned()).unwrap_or_default();
         let permit = self.permit(view, &purpose, now).ok();
         let mut out = Vec::new();
         for kind in RecordKind::ALL {
-            for c in cover::of(view, permit.as_ref(), &loaded, &[kind], now) {
+            for c in cover::of(&sight, permit.as_ref(), &[kind], now) {
+                let health = self.integrity(&c.id)?;
                 let digest = self.shelf.get(&c.id).map(|open| open.checkpoint()).transpose()?;
                 out.push(CompartmentStatus {
                     compartment: c.shown.compartment,
@@ -162,6 +180,12 @@ impl Device {
                     unsearchable: c.shown.unsearchable,
                     digest: digest.map(|d| d.digest.to_string()),
                     warnings: c.warnings,
+                    arriving: c.shown.arriving,
+                    scrubbed: health.scrubbed,
+                    suspect: health.suspect,
+                    repairs: health.repairs,
+                    repaired_rows: health.repaired_rows,
+                    rebuilds: health.rebuilds,
                 });
             }
         }

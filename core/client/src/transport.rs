@@ -35,6 +35,32 @@ pub(crate) struct Meter {
     pub requests: AtomicU64,
 }
 
+/// A reading of a meter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reading {
+    pub down: u64,
+    pub up: u64,
+    pub requests: u32,
+}
+
+impl Meter {
+    /// What it shows now.
+    pub(crate) fn now(&self) -> Reading {
+        Reading {
+            down: self.down.load(Ordering::Relaxed),
+            up: self.up.load(Ordering::Relaxed),
+            requests: u32::try_from(self.requests.load(Ordering::Relaxed)).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+impl Reading {
+    /// What was added since an earlier reading.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self { down: self.down - before.down, up: self.up - before.up, requests: self.requests - before.requests }
+    }
+}
+
 struct Counted {
     inner: TcpStream,
     meter: Arc<Meter>,

@@ -71,13 +71,15 @@ pub enum CoverageState {
     Missing,
     /// Too old to be used, or not permitted for this purpose.
     Withheld,
+    /// Only its list of marks was searched: its records are still on their way.
+    MarksOnly,
 }
 
 impl CoverageState {
     /// Whether the source was searched, fresh or not.
     #[must_use]
     pub const fn searched(self) -> bool {
-        matches!(self, Self::Current | Self::Stale)
+        matches!(self, Self::Current | Self::Stale | Self::MarksOnly)
     }
 }
 
@@ -170,6 +172,18 @@ pub struct Coverage {
     pub records: u64,
     /// Records kept but not to be found by their mark, because the extract's is damaged or absent.
     pub unsearchable: u64,
+    /// How much of it has come, where some of it is still on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arriving: Option<Arriving>,
+}
+
+/// How much of a source has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arriving {
+    /// Share of its bytes, 0 to 99.
+    pub share_percent: u32,
+    /// Seconds until all of it is here, as things go now; `None` where nothing is coming at the moment.
+    pub seconds_left: Option<u32>,
 }
 
 /// Why a check was refused or could not be answered.

@@ -3,32 +3,17 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "load/mod.rs"]
+mod load;
 
-use beatcheck_model::{PartialDate, RecordKind};
+use beatcheck_model::RecordKind;
 use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
 use beatcheck_store::{Checkpoint, Compartment, Journal, Shelf};
 use beatcheck_wire::batch::{Change, Op};
 use common::*;
+use load::{a_person, a_vehicle};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// Few are common and many rare, roughly as names are.
-fn skewed(n: u32, of: u32) -> u32 {
-    let x = f64::from(n.wrapping_mul(0x9E37_79B1)) / f64::from(u32::MAX);
-    (x.powi(5) * f64::from(of)) as u32
-}
-
-fn a_person(n: u32) -> Change {
-    let dob = PartialDate::new(1940 + (n % 65) as u16, 1 + (n / 65 % 12) as u8, 1 + (n / 780 % 28) as u8);
-    let surname = word(skewed(n, 40_000), 3);
-    let given =
-        format!("{} {}", word(skewed(n.wrapping_mul(31), 5_000), 2), word(skewed(n.wrapping_mul(77), 5_000), 2));
-    upsert(1, person(n, 1, &given, &surname, dob, &format!("{}/{n}A", n % 100)))
-}
-
-fn a_vehicle(n: u32) -> Change {
-    upsert(1, vehicle(n, 1, &format!("{}{:02}{}", word(n % 85, 1), n % 100, n / 100), &format!("WVWZZZ1JZ{n:08}")))
-}
 
 fn timed<T>(what: &str, f: impl FnOnce() -> T) -> T {
     let start = Instant::now();
@@ -64,7 +49,7 @@ fn expected(n: u32, make: fn(u32) -> Change) -> Checkpoint {
 fn row_bytes(change: Change) -> u64 {
     match change.op {
         Op::Upsert(r) => beatcheck_wire::digest::canonical(&r).unwrap().len() as u64,
-        Op::Delete { .. } => 0,
+        _ => 0,
     }
 }
 
@@ -109,7 +94,7 @@ thread_local! {
     static CHANGED: std::cell::RefCell<std::collections::BTreeMap<u32, beatcheck_model::Record>> = std::cell::RefCell::default();
 }
 
-fn load(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Change) -> Compartment {
+fn loaded(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Change) -> Compartment {
     let expect = timed("digest alone", || expected(n, make));
     let path = dir.join(kind.as_str());
     let out = timed(&format!("build {n} of {}", kind.as_str()), || {
@@ -125,7 +110,7 @@ fn main() {
     let n = std::env::args().filter_map(|a| a.parse().ok()).next().unwrap_or(50_000);
     let dir = tempfile::tempdir().unwrap();
     let shelf = Shelf::new();
-    shelf.put(compartment(1), Arc::new(load(dir.path(), RecordKind::Vehicle, n, a_vehicle)));
+    shelf.put(compartment(1), Arc::new(loaded(dir.path(), RecordKind::Vehicle, n, a_vehicle)));
     let ask = |n: u32| {
         let Op::Upsert(r) = a_vehicle(n).op else { unreachable!() };
         let beatcheck_model::Body::Vehicle(v) = r.body else { unreachable!() };
@@ -150,7 +135,7 @@ fn main() {
         journal.append(1, &mut |_, _| Ok((vec![7; 700], None))).unwrap();
     });
 
-    let persons = load(dir.path(), RecordKind::Person, n, a_person);
+    let persons = loaded(dir.path(), RecordKind::Person, n, a_person);
     let path = persons.path().to_owned();
     drop(persons);
     let persons = timed("open", || Compartment::open(&path, &key(1), RecordKind::Person).unwrap());

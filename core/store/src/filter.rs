@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn holds_every_key_of_any_number_and_few_others() {
         for n in [0, 1, 2, 400, 501, 5_000, 20_000] {
-            let filter = Filter::build(&table_of(n), (1, Hash32::default())).unwrap().expect("a filter");
+            let filter = Filter::build(&table_of(n), (1, Hash32::default(), 0)).unwrap().expect("a filter");
             assert!((0..n).all(|i| filter.may_hold(&asks(format!("K{i}")))), "{n}");
             let wrong = (0..10_000).filter(|i| filter.may_hold(&asks(format!("L{i}")))).count();
             assert!(wrong < 100, "{wrong} of 10,000 absent keys are asked for");
@@ -142,14 +142,14 @@ mod tests {
 
     #[test]
     fn covers_one_state_only() {
-        let mut filter = Filter::build(&table_of(10), (1, Hash32::default())).unwrap().expect("a filter");
-        let (one, two) = ((1, Hash32::default()), (2, Hash32::default()));
+        let mut filter = Filter::build(&table_of(10), (1, Hash32::default(), 0)).unwrap().expect("a filter");
+        let (one, two) = ((1, Hash32::default(), 0), (2, Hash32::default(), 0));
         assert!(filter.add(&one, two, &[hash(Class::Vrm, "NEW")]));
         assert!(filter.covers(&one) && filter.may_hold(&asks("NEW".into())));
         filter.advance(two);
         assert!(filter.covers(&two) && !filter.covers(&one));
-        filter.advance((3, Hash32::default()));
+        filter.advance((3, Hash32::default(), 0));
         assert!(filter.covers(&two), "not to a state whose keys it was not given");
-        assert!(!filter.add(&one, (3, Hash32::default()), &[]), "not from a state it does not cover");
+        assert!(!filter.add(&one, (3, Hash32::default(), 0), &[]), "not from a state it does not cover");
     }
 }

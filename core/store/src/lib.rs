@@ -33,9 +33,9 @@ pub use error::StoreError;
 pub use files::{shred_file, write_atomic};
 pub use journal::{Journal, JournalStats, LateHitRow, Made, RESERVE_BYTES, Told};
 pub use persons::{PersonCandidates, RANKED_MAX};
-pub use records::{APPLY_MAX, Applied, Checkpoint, Compartment, TOUCHED_MAX};
+pub use records::{APPLY_MAX, Applied, Checkpoint, Compartment, Scrub, ScrubResult, ScrubStep, TOUCHED_MAX};
 pub use shelf::{CANDIDATES_MAX, Candidate, Shelf, VehicleCandidates};
-pub use staging::Staging;
+pub use staging::{FLUSH_EVERY_MS, Staging};
 pub use state::State;
 
 /// A file's raw 256-bit key, zeroed when dropped.

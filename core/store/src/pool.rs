@@ -16,8 +16,9 @@ const LIVE_MAX: usize = 8;
 /// Readers kept open when idle.
 const IDLE_MAX: usize = 3;
 
-/// Names a state of a file: whatever was derived from it in RAM is good for this stamp only.
-pub(crate) type Stamp = (u64, Hash32);
+/// Names a state of a file: whatever was derived from it in RAM is good for this stamp only. Watermark, digest, and how
+/// often the file was repaired: a repair brings back a state, and what was read from it damaged must not stay.
+pub(crate) type Stamp = (u64, Hash32, u64);
 
 pub(crate) struct Pool {
     path: PathBuf,
@@ -91,7 +92,7 @@ impl Read<'_> {
         match reader.seen {
             Some((version, stamp)) if version == now => Ok(stamp),
             _ => {
-                let stamp = checkpoint(&reader.conn)?.stamp();
+                let stamp = stamp(&reader.conn)?;
                 reader.seen = Some((now, stamp));
                 Ok(stamp)
             }
@@ -119,6 +120,19 @@ impl Drop for Read<'_> {
 pub(crate) fn checkpoint(conn: &Connection) -> Result<Checkpoint, StoreError> {
     let bytes = meta(conn, "checkpoint")?.ok_or(StoreError::Corrupt)?;
     Checkpoint::from_bytes(&bytes)
+}
+
+/// How often the file was repaired.
+pub(crate) fn repairs(conn: &Connection) -> Result<u64, StoreError> {
+    match meta(conn, "repairs")? {
+        None => Ok(0),
+        Some(bytes) => Ok(u64::from_le_bytes(bytes.try_into().map_err(|_| StoreError::Corrupt)?)),
+    }
+}
+
+/// The state that this connection sees.
+pub(crate) fn stamp(conn: &Connection) -> Result<Stamp, StoreError> {
+    Ok(checkpoint(conn)?.stamp(repairs(conn)?))
 }
 
 /// A value of the file's `meta` table.

@@ -11,6 +11,7 @@ use beatcheck_model::{Body, Record, RecordId, RecordKind};
 use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
 use beatcheck_wire::CompartmentId;
+use beatcheck_wire::mark_index::MarkIndex;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -43,7 +44,14 @@ pub struct VehicleCandidates {
     pub more: bool,
 }
 
-type Held = BTreeMap<CompartmentId, Arc<Compartment>>;
+type Open = BTreeMap<CompartmentId, Arc<Compartment>>;
+
+#[derive(Clone, Debug, Default)]
+struct Held {
+    open: Open,
+    /// Which marks a compartment lists whose rows are not here yet.
+    listed: BTreeMap<CompartmentId, (RecordKind, Arc<MarkIndex>)>,
+}
 
 /// The open compartments of this device.
 #[derive(Debug, Default)]
@@ -58,26 +66,69 @@ impl Shelf {
         Self::default()
     }
 
-    /// Puts a compartment in, in place of the generation that was there.
+    /// Puts a compartment in, in place of the generation that was there, or of the index of its marks.
     pub fn put(&self, id: CompartmentId, compartment: Arc<Compartment>) {
-        self.change(|held| held.insert(id, compartment));
+        self.change(|held| {
+            held.listed.remove(&id);
+            held.open.insert(id, compartment);
+        });
     }
 
-    /// Takes a compartment out: from now on no check finds it; checks under way finish with it.
+    /// Takes a compartment out, and the index of its marks: from now on no check finds it; checks under way finish with it.
     pub fn take(&self, id: &CompartmentId) -> Option<Arc<Compartment>> {
-        self.change(|held| held.remove(id))
+        self.change(|held| {
+            held.listed.remove(id);
+            held.open.remove(id)
+        })
+    }
+
+    /// Puts in which marks a compartment lists, until its rows are there. Where they are already, it is not kept.
+    pub fn put_index(&self, id: CompartmentId, kind: RecordKind, index: Arc<MarkIndex>) {
+        self.change(|held| {
+            if !held.open.contains_key(&id) {
+                held.listed.insert(id, (kind, index));
+            }
+        });
+    }
+
+    /// Takes an index of marks out.
+    pub fn take_index(&self, id: &CompartmentId) -> Option<Arc<MarkIndex>> {
+        self.change(|held| held.listed.remove(id)).map(|(_, index)| index)
+    }
+
+    /// Permitted vehicle compartments whose rows are not here yet, and that list a mark that is asked for: by the mark as
+    /// written (`vrm`), the reading that the plate's format leaves (`vrm_decided`), or the look-alike key itself
+    /// (`vrm_folded`), whichever comes first. Part of a mark is not looked up, nor is a VIN.
+    ///
+    /// That a mark is listed says that there is a record of it and not what it says: the answer can but warn.
+    #[must_use]
+    pub fn listed(&self, permit: &Permit, plan: &VehiclePlan) -> Vec<(CompartmentId, &'static str)> {
+        let asked = [("vrm", &plan.vrm), ("vrm_decided", &plan.vrm_decided), ("vrm_folded", &plan.vrm_folded)];
+        let now = self.now();
+        let of_vehicles = now.listed.iter().filter(|(id, (kind, _))| *kind == RecordKind::Vehicle && permit.allows(id));
+        let found = of_vehicles.filter_map(|(id, (_, index))| {
+            let (key, _) = asked.iter().find(|(_, mark)| mark.as_ref().is_some_and(|m| index.contains(m)))?;
+            Some((*id, *key))
+        });
+        found.collect()
     }
 
     /// The compartment with this id, if it is open.
     #[must_use]
     pub fn get(&self, id: &CompartmentId) -> Option<Arc<Compartment>> {
-        self.now().get(id).cloned()
+        self.now().open.get(id).cloned()
     }
 
     /// Ids of the open compartments, sorted.
     #[must_use]
     pub fn ids(&self) -> Vec<CompartmentId> {
-        self.now().keys().copied().collect()
+        self.now().open.keys().copied().collect()
+    }
+
+    /// Ids of the compartments whose index of marks is here and whose rows are not, sorted.
+    #[must_use]
+    pub fn indexed(&self) -> Vec<CompartmentId> {
+        self.now().listed.keys().copied().collect()
     }
 
     /// Prepares each compartment for fast checks ([`Compartment::warm`]): vocabularies, and filters where more than one
@@ -87,8 +138,8 @@ impl Shelf {
     /// The first failure; the other compartments are prepared all the same.
     pub fn warm(&self) -> Result<(), StoreError> {
         let held = self.now();
-        let several = held.values().filter(|c| c.kind() == RecordKind::Vehicle).count() > 1;
-        let wanted = held.values().filter(|c| several || c.kind() == RecordKind::Person);
+        let several = held.open.values().filter(|c| c.kind() == RecordKind::Vehicle).count() > 1;
+        let wanted = held.open.values().filter(|c| several || c.kind() == RecordKind::Person);
         wanted.map(|c| c.warm()).fold(Ok(()), Result::and)
     }
 
@@ -205,7 +256,7 @@ impl Shelf {
     /// What the permit allows of what is open, sorted: readers of several compartments take them in one order.
     fn permitted(&self, permit: &Permit, kind: RecordKind) -> Vec<(CompartmentId, Arc<Compartment>)> {
         let now = self.now();
-        let open = now.iter().filter(|(id, c)| c.kind() == kind && permit.allows(id));
+        let open = now.open.iter().filter(|(id, c)| c.kind() == kind && permit.allows(id));
         open.map(|(id, c)| (*id, c.clone())).collect()
     }
 

@@ -8,14 +8,21 @@ use crate::{Key, StoreError};
 use beatcheck_wire::Hash32;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// RAM for pages, in bytes.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Milliseconds of fetching that a killed process may lose, and a frame. On a slow link a frame takes longer than this, so
+/// that each is kept as it comes; on a fast one what is lost is fetched again in no time.
+pub const FLUSH_EVERY_MS: u64 = 200;
 
 /// The staging area: a directory of its own. Shared between threads, held by one process at a time.
 pub struct Staging {
     db: sled::Db,
     key: Key,
+    /// When frames were last made durable, as the caller counts milliseconds; 0 for not yet.
+    flushed: AtomicU64,
 }
 
 impl std::fmt::Debug for Staging {
@@ -39,10 +46,10 @@ impl Staging {
             }
             other => other,
         };
-        Ok(Self { db: db.map_err(failed)?, key: key.clone() })
+        Ok(Self { db: db.map_err(failed)?, key: key.clone(), flushed: AtomicU64::new(0) })
     }
 
-    /// Keeps one frame of a segment; again is harmless.
+    /// Keeps one frame of a segment; again is harmless. In RAM at first: see [`Staging::flush_if_due`].
     ///
     /// # Errors
     /// [`StoreError::Full`] or [`StoreError::Io`].
@@ -83,6 +90,34 @@ impl Staging {
             self.db.remove(self.name(segment, i)).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Forgets the frames of many segments at once: hash, and number of frames.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; all of them are there then, or none.
+    pub fn drop_all_of(&self, segments: &[(Hash32, u16)]) -> Result<(), StoreError> {
+        let mut batch = sled::Batch::default();
+        for (segment, count) in segments {
+            (0..*count).for_each(|i| batch.remove(&self.name(segment, i)));
+        }
+        self.db.apply_batch(batch).map_err(failed)
+    }
+
+    /// Makes what was put durable, if [`FLUSH_EVERY_MS`] have gone by since that was last done; whether it was. To be
+    /// called after each [`Staging::put_frame`]. `now_ms` counts milliseconds from any moment; if it runs backwards, it
+    /// is time.
+    ///
+    /// # Errors
+    /// As [`Staging::flush`].
+    pub fn flush_if_due(&self, now_ms: u64) -> Result<bool, StoreError> {
+        let last = self.flushed.load(Ordering::Relaxed);
+        if last != 0 && now_ms >= last && now_ms - last < FLUSH_EVERY_MS {
+            return Ok(false);
+        }
+        self.flush()?;
+        self.flushed.store(now_ms, Ordering::Relaxed);
+        Ok(true)
     }
 
     /// Forgets everything.

@@ -5,7 +5,9 @@
 mod common;
 
 use beatcheck_model::{PartialDate, RecordKind, Timestamp};
-use beatcheck_store::{Compartment, Journal, LateHitRow, Staging, State, StoreError, Told, shred_file, write_atomic};
+use beatcheck_store::{
+    Compartment, FLUSH_EVERY_MS, Journal, LateHitRow, Staging, State, StoreError, Told, shred_file, write_atomic,
+};
 use beatcheck_wire::Hash32;
 use common::*;
 use std::path::Path;
@@ -114,6 +116,53 @@ fn names_of_staged_frames_tell_nothing_and_frames_resume() {
     Staging::remove(&path).unwrap();
     Staging::remove(&path).unwrap();
     assert!(!path.exists());
+}
+
+/// What a process that is killed leaves behind: the files as they are now, and nothing of its RAM.
+fn killed(from: &Path, to: &Path) -> Staging {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(to.join(entry.file_name())).unwrap();
+            for inner in std::fs::read_dir(entry.path()).unwrap() {
+                let inner = inner.unwrap();
+                std::fs::copy(inner.path(), to.join(entry.file_name()).join(inner.file_name())).unwrap();
+            }
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+    Staging::open(to, &key(4)).unwrap()
+}
+
+#[test]
+fn frames_are_durable_when_it_is_time_and_many_segments_are_dropped_at_once() {
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("staged");
+    let staging = Staging::open(&path, &key(4)).unwrap();
+    let segment = |n: u8| Hash32([n; 32]);
+    // Each frame of a slow link is there at once; of a fast one, those of the last moment are not waited for.
+    let (mut now, mut flushed) = (1_000, Vec::new());
+    for (i, passed) in [(0, 700), (1, 700), (2, 10), (3, 10), (4, FLUSH_EVERY_MS - 20), (5, 1)] {
+        now += passed;
+        staging.put_frame(&segment(1), i, &[i as u8; 9_000]).unwrap();
+        flushed.push(staging.flush_if_due(now).unwrap());
+        if flushed[usize::from(i)] {
+            let left = killed(&path, &dir.path().join(format!("left{i}")));
+            assert!(left.frames(&segment(1), i + 1).unwrap().iter().all(|f| *f), "frame {i} is lost");
+        }
+    }
+    assert_eq!(flushed, [true, true, false, false, true, false]);
+    assert!(staging.flush_if_due(now - 500).unwrap(), "a clock that runs backwards stops nothing");
+    for n in 2..5 {
+        (0..3).for_each(|i| staging.put_frame(&segment(n), i, &[n; 100]).unwrap());
+    }
+    staging.drop_all_of(&[(segment(1), 6), (segment(3), 2), (segment(9), 4)]).unwrap();
+    staging.drop_all_of(&[]).unwrap();
+    assert_eq!(staging.frames(&segment(1), 6).unwrap(), [false; 6]);
+    assert_eq!(staging.frames(&segment(3), 3).unwrap(), [false, false, true]);
+    assert!([2, 4].into_iter().all(|n| staging.frames(&segment(n), 3).unwrap() == [true; 3]));
 }
 
 #[test]

@@ -10,7 +10,9 @@ use beatcheck_search::{
     parse_place,
 };
 use beatcheck_store::{Checkpoint, Compartment, Shelf, StoreError};
-use beatcheck_wire::batch::Change;
+use beatcheck_wire::batch::{Change, Op};
+use beatcheck_wire::mark_index::MarkIndex;
+use beatcheck_wire::patch::{Patch, RowRef};
 use common::*;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -91,6 +93,11 @@ fn ids(found: Vec<beatcheck_store::Candidate>) -> Vec<Record> {
     out
 }
 
+fn whole(c: &Compartment) {
+    let found = c.scrub().unwrap();
+    assert!(found.whole && found.keys_agree && found.rows == c.checkpoint().unwrap().rows, "{found:?}");
+}
+
 fn shelf(c: Compartment) -> Shelf {
     let shelf = Shelf::new();
     shelf.put(compartment(1), Arc::new(c));
@@ -157,6 +164,7 @@ fn same_answers(moved: &Shelf, fresh: &Shelf) {
 
 fn deltas_equal_fresh(kind: RecordKind, batches: &[Vec<Change>], warm: bool) {
     let dir = tempdir().unwrap();
+    let batches = &with_patches(batches);
     let moved = build(&dir.path().join("moved"), kind, &batches[0]).unwrap();
     let mut published = Published::of(&batches[0]);
     let mut all = batches[0].clone();
@@ -171,19 +179,25 @@ fn deltas_equal_fresh(kind: RecordKind, batches: &[Vec<Change>], warm: bool) {
         let overlap: Vec<Change> = all.iter().rev().take(2).rev().chain(batch).cloned().collect();
         moved.apply(from, &mut stream(&overlap), &expect).unwrap();
         assert_eq!(moved.checkpoint().unwrap(), expect);
-        assert_eq!(moved.scrub().unwrap(), expect.digest);
+        whole(&moved);
         all.extend(batch.iter().cloned());
     }
-    // The same stream in one go, and only what is left of it.
-    let whole = build(&dir.path().join("whole"), kind, &all).unwrap();
-    assert_eq!(whole.checkpoint().unwrap(), published.checkpoint());
+    // All deltas as one, the same stream in one go, and only what is left of it.
+    let leap = build(&dir.path().join("leap"), kind, &batches[0]).unwrap();
+    let from = leap.checkpoint().unwrap().watermark;
+    leap.apply(from, &mut stream(&batches[1..].concat()), &published.checkpoint()).unwrap();
+    whole(&leap);
+    let at_once = build(&dir.path().join("whole"), kind, &all).unwrap();
+    assert_eq!(at_once.checkpoint().unwrap(), published.checkpoint());
+    whole(&at_once);
     let last: Vec<Change> = published.rows.values().map(|r| upsert(published.watermark, r.clone())).collect();
     let expect = published.checkpoint();
     let fresh =
         Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&last), &expect, &mut |_| ()).unwrap();
-    let (moved, whole, fresh) = (shelf(moved), shelf(whole), shelf(fresh));
-    same_answers(&moved, &fresh);
-    same_answers(&whole, &fresh);
+    let fresh = shelf(fresh);
+    for c in [moved, leap, at_once] {
+        same_answers(&shelf(c), &fresh);
+    }
 }
 
 proptest! {
@@ -217,7 +231,7 @@ fn a_delta_that_is_not_what_was_promised_leaves_no_trace() {
         let refused = held.apply(1, &mut stream(&delta), &wrong);
         assert!(matches!(refused, Err(StoreError::DigestMismatch)), "{refused:?}");
         assert_eq!(held.checkpoint().unwrap(), was);
-        assert_eq!(held.scrub().unwrap(), was.digest);
+        whole(&held);
         assert!(shelf.vehicles(&permit(1), &vehicle_plan("XY99ZZZ")).unwrap().candidates.is_empty());
     }
     let gap = held.apply(2, &mut stream(&delta), &right);
@@ -232,6 +246,82 @@ fn a_delta_that_is_not_what_was_promised_leaves_no_trace() {
     held.touch(&later).unwrap();
     assert_eq!(held.checkpoint().unwrap(), later);
     assert!(matches!(held.touch(&was), Err(StoreError::WrongBase { .. })));
+}
+
+/// A record whose id begins with these four bytes and ends with another.
+fn twin(first: [u8; 4], last: u8) -> Record {
+    let mut out = vehicle(1, 1, &format!("TW{last}IN"), "");
+    out.id.0 = [last; 16];
+    out.id.0[..4].copy_from_slice(&first);
+    out
+}
+
+#[test]
+fn a_reference_that_does_not_name_one_row_is_refused() {
+    let dir = tempdir().unwrap();
+    let (a, b, other) = (twin([1; 4], 2), twin([1; 4], 3), twin([9; 4], 2));
+    let before = [upsert(1, a.clone()), upsert(1, other.clone())];
+    let held = build(&dir.path().join("c"), RecordKind::Vehicle, &before).unwrap();
+    let was = held.checkpoint().unwrap();
+    let changed = |r: &Record| Record { version: 2, handling: "new".into(), ..r.clone() };
+    let short = |id| RowRef::new(id, 4);
+    let patch_of = |seq, r: &Record| match patch(seq, r, &changed(r), 0).op {
+        Op::Patch(p) => Change { seq, op: Op::Patch(Patch { row: short(r.id), ..p }) },
+        _ => unreachable!(),
+    };
+    let delete_of = |seq, r: &Record| Change {
+        seq,
+        op: Op::Delete { row: short(r.id), version: 2, at: beatcheck_model::Timestamp(0) },
+    };
+    let expect = |rows: &[&Record], watermark| {
+        let rows: Vec<Change> = rows.iter().map(|r| upsert(watermark, (*r).clone())).collect();
+        Published::of(&rows).checkpoint()
+    };
+    let none = twin([5; 4], 1);
+    let refused: [&[Change]; 6] = [
+        // Nobody; two, in any order; one that was deleted before.
+        &[patch_of(2, &none)],
+        &[upsert(2, b.clone()), patch_of(3, &a)],
+        &[upsert(2, b.clone()), delete_of(3, &a)],
+        &[delete_of(2, &a), patch_of(3, &a)],
+        &[upsert(2, none.clone()), upsert(2, twin([5; 4], 2)), patch_of(3, &none)],
+        &[upsert(2, none.clone()), delete_of(3, &none), patch_of(4, &none)],
+    ];
+    for delta in refused {
+        let found = held.apply(1, &mut stream(delta), &Checkpoint { watermark: 9, ..was.clone() });
+        assert!(matches!(found, Err(StoreError::DigestMismatch)), "{found:?} {delta:?}");
+        let all: Vec<Change> = before.iter().chain(delta).cloned().collect();
+        let kind = RecordKind::Vehicle;
+        let found = Compartment::build(&dir.path().join("n"), &key(1), kind, &mut stream(&all), &was, &mut |_| ());
+        assert!(matches!(found, Err(StoreError::DigestMismatch)), "{found:?} {delta:?}");
+    }
+    whole(&held);
+    // Of two only one is left, before or after the change; what is gone may be deleted; one stream, several changes.
+    let delta = [
+        upsert(2, b.clone()),
+        Change { seq: 3, op: Op::Delete { row: a.id.into(), version: 2, at: beatcheck_model::Timestamp(0) } },
+        patch_of(4, &b),
+        delete_of(5, &none),
+        upsert(6, none.clone()),
+        delete_of(7, &none),
+        patch_of(8, &other),
+        patch_of(8, &changed(&other)),
+    ];
+    let after = expect(&[&changed(&b), &changed(&other)], 8);
+    let applied = held.apply(1, &mut stream(&delta), &after).unwrap();
+    assert_eq!((applied.inserted, applied.updated, applied.deleted), (1, 1, 1));
+    assert_eq!(applied.touched, [a.id, b.id, other.id]);
+    whole(&held);
+    let all: Vec<Change> = before.iter().chain(&delta).cloned().collect();
+    let kind = RecordKind::Vehicle;
+    let built = Compartment::build(&dir.path().join("n"), &key(1), kind, &mut stream(&all), &after, &mut |_| ());
+    whole(&built.unwrap());
+    // What is held already may come again: it is skipped, the patch of a row that has gone since too.
+    let last = [patch_of(8, &other), patch_of(9, &b), delete_of(10, &b)];
+    let only = expect(&[&changed(&other)], 10);
+    held.apply(8, &mut stream(&last), &only).unwrap();
+    held.apply(1, &mut stream(&last), &Checkpoint { manifest_version: 99, ..only }).unwrap();
+    whole(&held);
 }
 
 #[test]
@@ -380,4 +470,47 @@ fn a_mark_one_slip_away_is_found_only_where_there_is_no_other_and_part_of_one_is
     assert_eq!(found("*KYT"), ["BX63KYT", "BX68KYT"]);
     assert_eq!(found("LONG*34"), ["LONGER1234"]);
     assert_eq!(found("AB*"), ["AB10CDE"]);
+}
+
+#[test]
+fn marks_are_listed_until_their_rows_are_there() {
+    let dir = tempdir().unwrap();
+    let shelf = Shelf::new();
+    let index = |marks: &[&str]| Arc::new(MarkIndex::of(marks.iter().copied()));
+    shelf.put_index(compartment(1), RecordKind::Vehicle, index(&["AB10CDE", "007"]));
+    shelf.put_index(compartment(2), RecordKind::Vehicle, index(&["XY99ZZZ", "AB10CDE"]));
+    shelf.put_index(compartment(3), RecordKind::Vehicle, index(&["AB10CDE"]));
+    shelf.put_index(compartment(4), RecordKind::Person, index(&["AB10CDE"]));
+    let asks = |vrm: &str, decided: Option<&str>, folded: &str| VehiclePlan {
+        vrm: Some(vrm.into()),
+        vrm_decided: decided.map(str::to_owned),
+        vrm_folded: Some(folded.into()),
+        ..VehiclePlan::default()
+    };
+    let as_written = asks("AB10CDE", None, "A810CDE");
+    let both = vec![(compartment(1), "vrm"), (compartment(2), "vrm")];
+    assert_eq!(shelf.listed(&permit(2), &as_written), both, "of what is permitted, and of vehicles");
+    assert_eq!(shelf.listed(&permit(1), &asks("ABIOCDE", Some("AB10CDE"), "x")), [(compartment(1), "vrm_decided")]);
+    assert_eq!(shelf.listed(&permit(2), &asks("OO7", None, "007")), [(compartment(1), "vrm_folded")]);
+    assert!(shelf.listed(&permit(4), &asks("AB10CDF", None, "AB10CDF")).is_empty());
+    let others = VehiclePlan {
+        pattern: VrmPattern::read("AB10*"),
+        vin: Some("AB10CDE".into()),
+        near: beatcheck_search::near_marks("AB10CDF"),
+        ..VehiclePlan::default()
+    };
+    assert!(shelf.listed(&permit(2), &others).is_empty());
+    // It is no compartment: nothing is open, and nothing is found in it.
+    assert!(shelf.ids().is_empty() && shelf.vehicles(&permit(4), &as_written).unwrap().candidates.is_empty());
+    // The rows take its place, and it does not come back beside them.
+    let rows = [upsert(1, vehicle(1, 1, "AB10CDE", ""))];
+    shelf.put(compartment(1), Arc::new(build(&dir.path().join("c"), RecordKind::Vehicle, &rows).unwrap()));
+    assert_eq!(shelf.listed(&permit(2), &as_written), both[1..]);
+    shelf.put_index(compartment(1), RecordKind::Vehicle, index(&["AB10CDE"]));
+    assert_eq!(shelf.listed(&permit(2), &as_written), both[1..]);
+    // Withdrawn: the rows, and what was listed.
+    assert!(shelf.take(&compartment(1)).is_some() && shelf.take(&compartment(2)).is_none());
+    assert!(shelf.listed(&permit(2), &as_written).is_empty());
+    assert!(shelf.take_index(&compartment(3)).is_some() && shelf.take_index(&compartment(3)).is_none());
+    assert!(shelf.listed(&permit(4), &as_written).is_empty());
 }

@@ -1,10 +1,10 @@
 //! What goes in and what comes out.
 
-use crate::{FetchFault, Route, SyncFault};
+use crate::{FetchFault, Route, RouteKind, SyncFault};
 use beatcheck_wire::envelope::VerifyKey;
 use beatcheck_wire::policy::Policy;
-use beatcheck_wire::{CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest};
-use std::collections::BTreeMap;
+use beatcheck_wire::{CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest, SegmentRef};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys that documents must be signed with, from the verified root.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,10 @@ pub struct Held {
     pub policy_version: u64,
     /// Compartments in the store.
     pub compartments: BTreeMap<CompartmentId, HeldCompartment>,
+    /// Dictionaries kept, by hash of their segment.
+    pub dictionaries: BTreeSet<Hash32>,
+    /// Compartments whose mark index answers already.
+    pub indexed: BTreeSet<CompartmentId>,
 }
 
 /// One compartment in the store.
@@ -45,8 +49,25 @@ pub struct HeldCompartment {
     pub manifest_hash: Hash32,
     /// Watermark.
     pub watermark: u64,
-    /// Digest of what is stored.
+    /// Digest of what is stored, as its checkpoint says.
     pub digest: Hash32,
+    /// A scrub found other rows than the digest says: it is repaired before anything else.
+    pub suspect: bool,
+}
+
+/// What one sync may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that may be fetched by this sync for what is not urgent (snapshots, indexes); none: no limit.
+    pub budget_bytes: Option<u64>,
+    /// Requests in flight, at most; 0 counts as 1.
+    pub in_flight: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { budget_bytes: None, in_flight: crate::MAX_IN_FLIGHT }
+    }
 }
 
 /// A thing to ask the hub for.
@@ -60,6 +81,8 @@ pub enum Want {
     Set(Hash32),
     /// A manifest.
     Manifest(CompartmentId, Hash32),
+    /// A manifest's catalogue.
+    Catalogue(CompartmentId, Hash32),
     /// Frames of a segment: `bytes` is the range to ask for, `first` the index of its first frame.
     Frames {
         /// Segment.
@@ -80,7 +103,8 @@ pub enum Do {
     SendJournal,
     /// Ask the hub; report the matching event, or [`Event::Failed`].
     Fetch(Want),
-    /// Nothing but this is to be done for so long; then report [`Event::Woke`].
+    /// The link is to rest for so long; then report [`Event::Woke`]. Several waits may be pending; what needs no link goes
+    /// on meanwhile.
     Wait {
         /// Milliseconds.
         ms: u64,
@@ -95,8 +119,8 @@ pub enum Do {
         /// As it came.
         bundle: Box<GrantBundle>,
     },
-    /// Say which frames of these segments are staged: [`Event::Staged`].
-    Inspect(Vec<(Hash32, u16)>),
+    /// Say which frames of these segments of a compartment are staged: [`Event::Staged`].
+    Inspect(CompartmentId, Vec<(Hash32, u16)>),
     /// Keep a frame.
     Stage {
         /// Segment.
@@ -106,9 +130,38 @@ pub enum Do {
         /// Its bytes.
         bytes: Vec<u8>,
     },
-    /// Forget the staged frames of a segment.
+    /// Forget the staged frames of a segment, and the dictionary that was kept of it, if it is one.
     DropSegment(Hash32),
-    /// Bring a compartment to its manifest's state by a route; report [`Event::Applied`] or [`Event::ApplyFailed`].
+    /// What is on its way for a compartment, told when a route is chosen and whenever it changes: for showing coverage and
+    /// progress. Nothing is to be reported.
+    Planned {
+        /// Which.
+        compartment: CompartmentId,
+        /// How.
+        kind: RouteKind,
+        /// All bytes of the route, whether or not some are staged.
+        bytes: u64,
+    },
+    /// Keep a dictionary whose frames are all staged, and forget the frames. Nothing is to be reported: if it turns out to
+    /// be damaged when it is used, that is [`ApplyFault::Segment`] with its hash.
+    KeepDictionary {
+        /// Whose.
+        compartment: CompartmentId,
+        /// Which.
+        segment: SegmentRef,
+    },
+    /// Put a mark index in use whose segments are staged; report [`Event::Indexed`] or [`Event::ApplyFailed`].
+    ApplyIndex {
+        /// The manifest.
+        manifest: Box<Manifest>,
+        /// The index's parts, in order.
+        segments: Vec<SegmentRef>,
+    },
+    /// Compare what is stored with the hub's sums at the held watermark and fetch the rows that differ; report
+    /// [`Event::Repaired`], or [`Event::ApplyFailed`] with [`ApplyFault::Other`] where the hub could not be asked.
+    Repair(CompartmentId),
+    /// Bring a compartment to its manifest's state by a route; report [`Event::Applied`] or [`Event::ApplyFailed`]. Several
+    /// may run at the same time, never two for one compartment.
     Apply {
         /// The manifest.
         manifest: Box<Manifest>,
@@ -152,8 +205,10 @@ pub enum Event {
     Set(Vec<u8>),
     /// A manifest came.
     Manifest(CompartmentId, Vec<u8>),
+    /// A catalogue came.
+    Catalogue(CompartmentId, Vec<u8>),
     /// What is staged of each segment asked about.
-    Staged(Vec<(Hash32, Vec<bool>)>),
+    Staged(CompartmentId, Vec<(Hash32, Vec<bool>)>),
     /// One whole frame came.
     Frame {
         /// Segment.
@@ -170,7 +225,16 @@ pub enum Event {
     },
     /// A compartment has the state of its manifest.
     Applied(CompartmentId),
-    /// It has not; the state before is untouched.
+    /// A compartment's mark index is in use.
+    Indexed(CompartmentId),
+    /// A repair ended.
+    Repaired {
+        /// Which.
+        compartment: CompartmentId,
+        /// What is stored now has the digest of its checkpoint.
+        whole: bool,
+    },
+    /// It has not, or its index or repair failed; the state before is untouched.
     ApplyFailed {
         /// Which.
         compartment: CompartmentId,
@@ -181,9 +245,9 @@ pub enum Event {
     JournalDone,
     /// A fetch failed.
     Failed(Want, FetchFault),
-    /// The wait is over.
+    /// A wait is over.
     Woke,
-    /// What an instruction asked for could not be done at all.
+    /// What an instruction asked for could not be done at all: the sync ends at once, whatever else is being done.
     Broken(SyncFault),
 }
 

@@ -26,6 +26,12 @@ pub enum SyncFault {
     /// The hub could not be reached.
     #[error("the hub could not be reached: {0}")]
     Unreachable(String),
+    /// The hub asks for more patience than one sync has.
+    #[error("the hub is busy and asks to come back in {s} s: nothing needs to be done")]
+    Busy {
+        /// Seconds to wait before the next sync.
+        s: u32,
+    },
     /// The hub refused.
     #[error("the hub refused ({code}): {text}")]
     Refused {
@@ -91,6 +97,7 @@ impl SyncFault {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Unreachable(_) => "hub_unreachable",
+            Self::Busy { .. } => "hub_busy",
             Self::Refused { .. } => "hub_refused",
             Self::HeadExpired(_) => "head_expired",
             Self::HeadReplayed { .. } | Self::Replayed { .. } => "replayed",
@@ -110,6 +117,6 @@ impl SyncFault {
     /// Whether trying again later, unchanged, may help.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_))
+        matches!(self, Self::Unreachable(_) | Self::Busy { .. })
     }
 }

@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use beatcheck_model::{RecordKind, Timestamp};
-use beatcheck_sync::{Do, Event, FetchFault, Held, HeldCompartment, MAX_TRIES, Machine, Outcome, Trust, Want};
+use beatcheck_sync::{Do, Event, FetchFault, Held, HeldCompartment, Limits, MAX_TRIES, Machine, Outcome, Trust, Want};
 use beatcheck_wire::envelope::{DocKind, SigningKey};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
-    CompartmentId, CompartmentKey, Grant, GrantBundle, GrantedCompartment, Hash32, Head, Manifest, ManifestSet,
-    Snapshot,
+    Catalogue, CatalogueRef, CompartmentId, CompartmentKey, Delta, Grant, GrantBundle, GrantedCompartment, Hash32,
+    Head, Manifest, ManifestSet,
 };
 
 const NOW: Timestamp = Timestamp(1_700_000_000_000);
@@ -28,6 +28,7 @@ struct Case {
     head: Head,
     set: ManifestSet,
     manifest: Manifest,
+    catalogue: Catalogue,
     grant: Grant,
     policy: Policy,
     keys: Vec<CompartmentKey>,
@@ -66,9 +67,14 @@ impl Default for Case {
                 rows: 0,
                 unsearchable: 0,
                 digest: Hash32::default(),
-                snapshot: Snapshot::default(),
-                deltas: Vec::new(),
+                dictionary: None,
+                recent: Vec::new(),
+                catalogue: CatalogueRef {
+                    hash: Hash32::of(&Catalogue::default().encode().unwrap()),
+                    ..CatalogueRef::default()
+                },
             },
+            catalogue: Catalogue::default(),
             grant: Grant {
                 grant_version: 4,
                 device: DEVICE,
@@ -112,7 +118,7 @@ impl Case {
             keys: self.keys,
             policy: key_of(self.signers[2]).sign_bytes(DocKind::Policy, &self.policy.to_canonical().unwrap()),
         };
-        let mut machine = Machine::new(self.held, trust());
+        let mut machine = Machine::new(self.held, trust(), Limits::default());
         let mut todo = machine.start();
         let mut done = Vec::new();
         while !todo.is_empty() {
@@ -121,8 +127,10 @@ impl Case {
                 Do::Fetch(Want::Grant) => (Event::Grant(bundle.clone()), "grant"),
                 Do::Fetch(Want::Set(_)) => (Event::Set(set.clone()), "set"),
                 Do::Fetch(Want::Manifest(id, _)) => (Event::Manifest(id, manifest.clone()), "manifest"),
+                Do::Fetch(Want::Catalogue(id, _)) => {
+                    (Event::Catalogue(id, self.catalogue.encode().unwrap()), "catalogue")
+                }
                 Do::AdoptGrant { .. } => (Event::GrantAdopted, "adopt"),
-                Do::Inspect(s) => (Event::Staged(s.into_iter().map(|(h, _)| (h, Vec::new())).collect()), "inspect"),
                 Do::Apply { .. } => (Event::Applied(ID), "apply"),
                 Do::SendJournal => (Event::JournalDone, "journal"),
                 Do::Done(outcome) => return (outcome, done),
@@ -132,6 +140,7 @@ impl Case {
                         Do::Commit { set_hash: None, .. } => "commit without the set",
                         Do::Contact => "contact",
                         Do::Wipe => "wipe",
+                        Do::Planned { .. } => "planned",
                         _ => "other",
                     });
                     continue;
@@ -172,9 +181,9 @@ fn unspoilt_it_goes_through_in_order() {
     let (outcome, done) = Case::default().run();
     assert_eq!((outcome.fault, outcome.failed, outcome.applied), (None, vec![], vec![ID]));
     assert_eq!(outcome.ask_again_s, 77);
-    let way =
-        ["journal", "head", "contact", "grant", "adopt", "set", "manifest", "inspect", "apply", "commit", "journal"];
-    assert_eq!(done, way);
+    let asked = ["journal", "head", "contact", "grant", "adopt", "set", "manifest", "catalogue"];
+    let done_then = ["planned", "apply", "commit", "journal"];
+    assert_eq!(done, [asked.as_slice(), &done_then].concat());
 }
 
 #[test]
@@ -217,7 +226,7 @@ fn keys_that_the_grant_does_not_name_are_not_kept() {
         keys: vec![key(ID, 1, 6), key(DEVICE, 1, 5), right.clone(), key(ID, 2, 5)],
         policy: key_of(3).sign_bytes(DocKind::Policy, &case.policy.to_canonical().unwrap()),
     };
-    let mut machine = Machine::new(case.held, trust());
+    let mut machine = Machine::new(case.held, trust(), Limits::default());
     match machine.on(Event::Grant(bundle), NOW).as_slice() {
         [Do::AdoptGrant { bundle, .. }] => assert_eq!(bundle.keys, [right]),
         other => panic!("{other:?}"),
@@ -240,7 +249,8 @@ fn manifests() {
     assert_eq!(case!(|c| c.as_named = true).failure(), "not_named_by_head");
     assert_eq!(case!(|c| c.manifest.compartment = DEVICE).failure(), "not_named_by_head");
     assert_eq!(case!(|c| c.manifest.schema = 2).failure(), "unknown_version");
-    assert_eq!(case!(|c| c.manifest.watermark = 1).failure(), "malformed");
+    let other = Delta { from: 0, to: 1, segments: Vec::new() };
+    assert_eq!(case!(|c| c.manifest.recent.push(other)).failure(), "malformed");
     let newer = HeldCompartment { manifest_version: 4, ..HeldCompartment::default() };
     let held = [(ID, newer)].into();
     assert_eq!(case!(|c| c.held.compartments = held).failure(), "replayed");
@@ -248,9 +258,16 @@ fn manifests() {
     assert!(outcome.applied.is_empty() && !done.contains(&"manifest"), "what is not granted is not asked for");
 }
 
+#[test]
+fn catalogues() {
+    assert_eq!(case!(|c| c.manifest.catalogue.hash = Hash32::default()).failure(), "malformed");
+    // No way from its snapshot to the manifest's watermark.
+    assert_eq!(case!(|c| c.manifest.watermark = 1).failure(), "malformed");
+}
+
 /// Feeds the same fault to every fetch of the head: how the sync ends, after how many tries and which waits.
 fn always(fault: &FetchFault) -> (&'static str, u32, Vec<u64>) {
-    let mut machine = Machine::new(Held { device: DEVICE, ..Held::default() }, trust());
+    let mut machine = Machine::new(Held { device: DEVICE, ..Held::default() }, trust(), Limits::default());
     let (mut todo, mut tries, mut waits) = (machine.start(), 0, Vec::new());
     loop {
         let event = match todo.remove(0) {
@@ -278,8 +295,8 @@ fn a_hub_out_of_reach_is_tried_a_few_times_with_growing_waits() {
 
 #[test]
 fn a_busy_hub_is_obeyed_and_a_refusal_is_not_argued_with() {
-    assert_eq!(always(&FetchFault::Busy(3)), ("hub_unreachable", MAX_TRIES, vec![3000; 4]));
-    assert_eq!(always(&FetchFault::Busy(61)), ("hub_unreachable", 1, vec![]));
+    assert_eq!(always(&FetchFault::Busy(3)), ("hub_busy", MAX_TRIES, vec![3000; 4]));
+    assert_eq!(always(&FetchFault::Busy(61)), ("hub_busy", 1, vec![]));
     let revoked = FetchFault::Refused { code: "revoked".into(), text: "revoked".into() };
     assert_eq!(always(&revoked), ("hub_refused", 1, vec![]));
     assert_eq!(always(&FetchFault::NotFound), ("hub_refused", 1, vec![]));

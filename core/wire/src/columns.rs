@@ -4,8 +4,11 @@
 //! beside like, which is what zstd is good at. A struct's columns are those of its fields in order; an optional field
 //! has a column of presence before that of its values, a list a column of lengths before that of its items.
 //!
-//! Integers are LEB128 varints (signed ones zigzag); a string column is all lengths, then all bytes. A decoder never
-//! allocates more than the bytes it was given can justify.
+//! Integers are LEB128 varints, none of them signed; a string column is all lengths, then all bytes. A decoder allocates
+//! for a count only what as many items as bytes are left would take.
+//!
+//! A patch sets some fields of a record: [`patchable`] gives a struct's columns the means to hold, for each field, only
+//! the values of those rows whose mask names it.
 
 use crate::WireError;
 
@@ -27,12 +30,15 @@ impl<'a> Reader<'a> {
     /// The next varint.
     ///
     /// # Errors
-    /// [`WireError::Truncated`], or [`WireError::Malformed`] if it has more than ten bytes.
+    /// [`WireError::Truncated`], or [`WireError::Malformed`] if it is more than a `u64` holds.
     pub(crate) fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0_u64;
         for shift in (0..70).step_by(7) {
             let b = self.bytes(1)?[0];
-            value |= u64::from(b & 0x7f).checked_shl(shift).unwrap_or(0);
+            if shift == 63 && b > 1 {
+                break;
+            }
+            value |= u64::from(b & 0x7f) << shift;
             if b & 0x80 == 0 {
                 return Ok(value);
             }
@@ -301,3 +307,60 @@ macro_rules! columnar {
     };
 }
 pub(crate) use columnar;
+
+/// Adds to columns what patches need: `patchable!(Vehicle, VehicleCols { vrm, make });` numbers the fields from bit 0.
+///
+/// A mask says which fields a patch sets; only their values are pushed, and `masks` of the whole column say how many
+/// there are of each.
+macro_rules! patchable {
+    ($t:ty, $name:ident { $($field:ident),* $(,)? }) => {
+        impl $name {
+            /// How many fields there are.
+            pub(crate) const FIELDS: u32 = [$(stringify!($field)),*].len() as u32;
+
+            /// The fields in which two differ.
+            pub(crate) fn diff(a: &$t, b: &$t) -> u64 {
+                let (mut mask, mut bit) = (0, 1);
+                $( if a.$field != b.$field { mask |= bit; } bit <<= 1; )*
+                let _ = bit;
+                mask
+            }
+
+            /// Sets the fields of `mask` as they are in `from`.
+            pub(crate) fn set(into: &mut $t, from: &$t, mask: u64) {
+                let mut bit = 1;
+                $( if mask & bit != 0 { into.$field.clone_from(&from.$field); } bit <<= 1; )*
+                let _ = bit;
+            }
+
+            /// Appends the values of the fields of `mask`.
+            pub(crate) fn push_some(&mut self, item: &$t, mask: u64) {
+                let mut bit = 1;
+                $( if mask & bit != 0 { $crate::columns::Column::push(&mut self.$field, &item.$field); } bit <<= 1; )*
+                let _ = bit;
+            }
+
+            /// Reads columns of which each holds as many values as `masks` say.
+            #[allow(unused_assignments)] // the bit after the last field
+            pub(crate) fn decode_some(
+                from: &mut $crate::columns::Reader<'_>, masks: &[u64], shift: u32,
+            ) -> Result<Self, $crate::WireError> {
+                let mut bit = 1 << shift;
+                Ok(Self { $($field: {
+                    let n = masks.iter().filter(|m| *m & bit != 0).count();
+                    bit <<= 1;
+                    $crate::columns::Column::decode(from, n)?
+                },)* })
+            }
+
+            /// Takes the next values of the fields of `mask` into `into`.
+            pub(crate) fn take_some(&mut self, into: &mut $t, mask: u64) -> Result<(), $crate::WireError> {
+                let mut bit = 1;
+                $( if mask & bit != 0 { into.$field = $crate::columns::Column::take(&mut self.$field)?; } bit <<= 1; )*
+                let _ = bit;
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use patchable;

@@ -28,7 +28,11 @@ pub fn canonical(record: &Record) -> Result<Vec<u8>, WireError> {
 /// [`WireError::UnknownVersion`] or [`WireError::Malformed`].
 pub fn from_canonical(bytes: &[u8]) -> Result<Record, WireError> {
     match bytes.split_first() {
-        Some((&crate::RECORD_SCHEMA, rest)) => postcard::from_bytes(rest).map_err(|_| WireError::Malformed("record")),
+        // What is hashed takes nothing appended.
+        Some((&crate::RECORD_SCHEMA, rest)) => match postcard::take_from_bytes(rest) {
+            Ok((record, [])) => Ok(record),
+            _ => Err(WireError::Malformed("record")),
+        },
         Some((&found, _)) => Err(WireError::UnknownVersion { what: "record", found, known: crate::RECORD_SCHEMA }),
         None => Err(WireError::Truncated),
     }

@@ -1,4 +1,5 @@
-//! The signed documents: root, head, manifest set, manifest and grant (SYNC: objects).
+//! The signed documents: root, head, manifest set, manifest and grant (SYNC: objects); and the catalogue, which a signed
+//! manifest names by its hash.
 
 use crate::envelope::VerifyKey;
 use crate::{Hash32, WireError};
@@ -111,7 +112,21 @@ pub struct Delta {
     pub segments: Vec<SegmentRef>,
 }
 
+/// Where a catalogue is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueRef {
+    /// Hash of its bytes.
+    pub hash: Hash32,
+    /// Its size in bytes.
+    pub bytes: u32,
+    /// Bytes of all segments of the snapshot in it: what the longest way costs.
+    pub snapshot_bytes: u64,
+}
+
 /// What a compartment consists of now.
+///
+/// Small, because a device that is nearly up to date needs no more than this: the newest deltas stand in it, and all
+/// older ways are in the catalogue that it names by hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Compartment.
@@ -144,42 +159,94 @@ pub struct Manifest {
     pub unsearchable: u64,
     /// Digest of those records (BLAKE3 of the LtHash state).
     pub digest: Hash32,
+    /// The dictionary with which segments are compressed, itself a segment.
+    pub dictionary: Option<SegmentRef>,
+    /// The newest deltas, oldest first, contiguous, the last one ending at the watermark. At most [`MAX_RECENT`].
+    pub recent: Vec<Delta>,
+    /// Snapshot, mark index and older deltas.
+    pub catalogue: CatalogueRef,
+}
+
+/// Deltas that stand in a manifest itself, at most.
+pub const MAX_RECENT: usize = 8;
+/// Deltas in a catalogue, at most.
+pub const MAX_DELTAS: usize = 96;
+
+/// The ways to a compartment's state from further away. Not signed: a signed manifest names it by its hash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Catalogue {
     /// Full state.
     pub snapshot: Snapshot,
-    /// Changes since, oldest first, contiguous.
+    /// Which marks the compartment listed when this catalogue was made, in parts (vehicles only; may be empty).
+    pub index: Vec<SegmentRef>,
+    /// Deltas of minutes, hours and days. They overlap: a device takes those that cost it the fewest bytes.
     pub deltas: Vec<Delta>,
 }
 
+/// Whether a segment as listed has as many frames as its bytes make, and is within its limit.
+fn consistent(s: &SegmentRef) -> bool {
+    let body = (s.bytes as usize).saturating_sub(crate::segment::HEADER);
+    let frames = body.div_ceil(crate::segment::FRAME);
+    s.bytes as usize <= crate::segment::MAX_SEGMENT && frames != 0 && usize::from(s.frames) == frames
+}
+
+impl Catalogue {
+    /// Its bytes.
+    ///
+    /// # Errors
+    /// [`WireError::Malformed`].
+    pub fn encode(&self) -> Result<Vec<u8>, WireError> {
+        postcard::to_allocvec(self).map_err(|_| WireError::Malformed("catalogue"))
+    }
+
+    /// Reads a catalogue that was asked for by what a manifest says of it.
+    ///
+    /// # Errors
+    /// [`WireError::HashMismatch`]; [`WireError::Malformed`] if what must hold of any catalogue does not: steps forward,
+    /// segments within their limits, no step beyond the manifest's watermark, and a way from the snapshot to it.
+    pub fn decode(bytes: &[u8], manifest: &Manifest) -> Result<Self, WireError> {
+        let bad = Err(WireError::Malformed("catalogue"));
+        if Hash32::of(bytes) != manifest.catalogue.hash {
+            return Err(WireError::HashMismatch);
+        }
+        let (out, _) = postcard::take_from_bytes::<Self>(bytes).map_err(|_| WireError::Malformed("catalogue"))?;
+        let segments = out.deltas.iter().flat_map(|d| &d.segments);
+        if !out.snapshot.segments.iter().chain(&out.index).chain(segments).all(consistent)
+            || out.deltas.len() > MAX_DELTAS
+        {
+            return bad;
+        }
+        if out.deltas.iter().any(|d| d.from >= d.to || d.to > manifest.watermark) {
+            return bad;
+        }
+        let mut reached = out.snapshot.watermark;
+        for _ in 0..=out.deltas.len() + manifest.recent.len() {
+            let all = out.deltas.iter().chain(&manifest.recent);
+            let next = all.filter(|d| d.from <= reached && reached < d.to).map(|d| d.to).max();
+            let Some(next) = next else { break };
+            reached = next;
+        }
+        if reached == manifest.watermark { Ok(out) } else { bad }
+    }
+}
+
 impl Manifest {
-    /// Checks what must hold of any manifest, whoever signed it: contiguous deltas, counts within limits, and as many
-    /// frames as the bytes of a segment make.
+    /// Checks what must hold of any manifest, whoever signed it: contiguous deltas that end at the watermark, counts
+    /// within limits, and as many frames as the bytes of a segment make.
     ///
     /// # Errors
     /// [`WireError::Malformed`].
     pub fn validate(&self) -> Result<(), WireError> {
-        let bad = Err(WireError::Malformed("manifest"));
-        if self.snapshot.watermark > self.watermark {
-            return bad;
+        let segments = self.recent.iter().flat_map(|d| &d.segments).chain(&self.dictionary);
+        let contiguous = self.recent.windows(2).all(|pair| pair[0].to == pair[1].from);
+        let forward = self.recent.iter().all(|d| d.from < d.to);
+        let ends = self.recent.last().is_none_or(|d| d.to == self.watermark);
+        let whole = segments.into_iter().all(consistent);
+        if contiguous && forward && ends && whole && self.recent.len() <= MAX_RECENT {
+            Ok(())
+        } else {
+            Err(WireError::Malformed("manifest"))
         }
-        for pair in self.deltas.windows(2) {
-            if pair[0].to != pair[1].from {
-                return bad;
-            }
-        }
-        if self.deltas.iter().any(|d| d.from >= d.to) {
-            return bad;
-        }
-        let end = self.deltas.last().map_or(self.snapshot.watermark, |d| d.to);
-        let reaches = self.deltas.first().is_none_or(|d| d.from <= self.snapshot.watermark);
-        let all = self.snapshot.segments.iter().chain(self.deltas.iter().flat_map(|d| &d.segments));
-        for s in all {
-            let body = (s.bytes as usize).saturating_sub(crate::segment::HEADER);
-            let frames = body.div_ceil(crate::segment::FRAME);
-            if s.bytes as usize > crate::segment::MAX_SEGMENT || frames == 0 || usize::from(s.frames) != frames {
-                return bad;
-            }
-        }
-        if end != self.watermark || !reaches { bad } else { Ok(()) }
     }
 }
 

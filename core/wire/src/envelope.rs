@@ -4,7 +4,7 @@
 //! offset  bytes  what
 //! 0       2      "BC"
 //! 2       1      kind (DocKind)
-//! 3       1      format version of this kind (1)
+//! 3       1      format version of this kind (DocKind::version)
 //! 4       8      key id: first 8 bytes of SHA-256 over the public key
 //! 12      64     Ed25519 signature over bytes 0..12 and 76..
 //! 76      ..     payload: postcard, for a policy canonical JSON
@@ -22,7 +22,6 @@ const HEADER: usize = 12;
 pub const OVERHEAD: usize = HEADER + 64;
 /// Largest signed document accepted, in bytes.
 pub const MAX_DOCUMENT: usize = 4 * 1024 * 1024;
-const VERSION: u8 = 1;
 
 /// Which document an envelope holds; a signature for one kind is never valid for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +42,15 @@ pub enum DocKind {
 }
 
 impl DocKind {
+    /// The version in which this build writes and reads it.
+    #[must_use]
+    pub const fn version(self) -> u8 {
+        match self {
+            Self::Manifest => 2,
+            _ => 1,
+        }
+    }
+
     /// The glossary's word.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -99,7 +107,7 @@ impl SigningKey {
         let mut signed = Vec::with_capacity(HEADER + payload.len());
         signed.extend_from_slice(MAGIC);
         signed.push(kind as u8);
-        signed.push(VERSION);
+        signed.push(kind.version());
         signed.extend_from_slice(&self.1.id());
         signed.extend_from_slice(payload);
         let signature = self.0.sign(&signed);
@@ -136,8 +144,8 @@ pub fn open_bytes<'a>(kind: DocKind, bytes: &'a [u8], trusted: &[VerifyKey]) -> 
     if &header[..2] != MAGIC || header[2] != kind as u8 {
         return Err(WireError::WrongKind(kind.name()));
     }
-    if header[3] != VERSION {
-        return Err(WireError::UnknownVersion { what: kind.name(), found: header[3], known: VERSION });
+    if header[3] != kind.version() {
+        return Err(WireError::UnknownVersion { what: kind.name(), found: header[3], known: kind.version() });
     }
     let key = trusted.iter().find(|k| k.id() == header[4..12]).ok_or(WireError::BadSignature(kind.name()))?;
     let mut signed = Vec::with_capacity(HEADER + payload.len());

@@ -5,11 +5,14 @@
 //!
 //! * [`envelope`]: a signed document (root, head, manifest set, manifest, grant, policy);
 //! * [`documents`] and [`policy`]: what is in them;
-//! * [`segment`] and [`batch`]: encrypted frames, and the columns inside;
+//! * [`segment`], [`batch`] and [`patch`]: encrypted frames, the columns inside, and changed fields;
+//! * [`mark_index`]: which marks are listed, before the rows are there; [`ranges`]: where two stores differ;
+//! * [`catch_up`]: all that a device lacks, in one answer;
 //! * [`digest`]: the multiset digest that proves what is stored;
 //! * [`journal`]: sealed entries on their way up; [`enrol`]: how a device comes in.
 
 pub mod batch;
+pub mod catch_up;
 mod columns;
 pub mod digest;
 pub mod documents;
@@ -17,7 +20,10 @@ pub mod enrol;
 pub mod envelope;
 mod error;
 pub mod journal;
+pub mod mark_index;
+pub mod patch;
 pub mod policy;
+pub mod ranges;
 mod record_columns;
 pub mod segment;
 

@@ -63,6 +63,11 @@ pub struct Limits {
     pub possible_odds_bits: i32,
     /// Whether the desk's file vault may hold data.
     pub allow_desk_vault: bool,
+    /// Megabytes that syncs may fetch in a day over a network that is paid for by volume; none: no limit. What is urgent
+    /// (withdrawals, policy, deltas, the account) is fetched beyond it; snapshots wait for another network or day.
+    pub metered_mb_per_day: Option<u32>,
+    /// The same while roaming.
+    pub roaming_mb_per_day: Option<u32>,
     /// Bytes of journal waiting from which the officer is warned.
     pub journal_warn_bytes: u64,
     /// Bytes of journal waiting beyond which no check is made until some were sent.
@@ -79,6 +84,8 @@ impl Default for Limits {
             max_results: 20,
             possible_odds_bits: POSSIBLE_ODDS_BITS,
             allow_desk_vault: true,
+            metered_mb_per_day: None,
+            roaming_mb_per_day: Some(20),
             journal_warn_bytes: 64 << 20,
             journal_max_bytes: 512 << 20,
         }

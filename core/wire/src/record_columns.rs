@@ -1,9 +1,10 @@
 //! The columns of each record kind, in the order of their fields. Changing this list is a new record schema.
 
 use crate::WireError;
-use crate::columns::{Column, Columnar, Reader, U8Col, U16Col, columnar};
+use crate::columns::{Column, Columnar, ListCol, OptCol, Reader, StrCol, U8Col, U16Col, columnar, patchable};
 use beatcheck_model::{
-    Address, Disclosure, Event, Identifier, Link, Marker, Name, PartialDate, Person, Sex, Status, Variant, Vehicle,
+    Address, Disclosure, Event, Identifier, Link, Marker, Name, PartialDate, Person, Record, Sex, Status, Variant,
+    Vehicle,
 };
 
 /// Dates as three columns: years, months, days.
@@ -81,3 +82,59 @@ columnar!(Person, PersonCols {
     statuses: Vec<Status>, summary: String, events: Vec<Event>, links: Vec<Link>, photo_ref: String,
 });
 columnar!(Variant, VariantCols { forms: Vec<String> });
+
+patchable!(
+    Vehicle,
+    VehicleCols { vrm, vrm_as_written, vin, make, model, colour, body_type, year, area, markers, links }
+);
+patchable!(
+    Person,
+    PersonCols {
+        names,
+        dobs,
+        sex,
+        ethnic_appearance,
+        ethnicity_self,
+        height_band,
+        identifiers,
+        addresses,
+        markers,
+        statuses,
+        summary,
+        events,
+        links,
+        photo_ref,
+    }
+);
+patchable!(Variant, VariantCols { forms });
+
+/// What every record has beside its identity, its version and its body.
+#[derive(Debug, Default)]
+pub(crate) struct CommonCols {
+    source_key: StrCol,
+    created: OptCol<DateCol>,
+    updated: OptCol<DateCol>,
+    review: OptCol<DateCol>,
+    expires: OptCol<DateCol>,
+    handling: StrCol,
+    flags: ListCol<StrCol>,
+}
+patchable!(Record, CommonCols { source_key, created, updated, review, expires, handling, flags });
+
+impl CommonCols {
+    pub(crate) fn push(&mut self, r: &Record) {
+        self.push_some(r, u64::MAX);
+    }
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        self.source_key.encode(out);
+        self.created.encode(out);
+        self.updated.encode(out);
+        self.review.encode(out);
+        self.expires.encode(out);
+        self.handling.encode(out);
+        self.flags.encode(out);
+    }
+    pub(crate) fn decode(r: &mut Reader<'_>, n: usize) -> Result<Self, WireError> {
+        Self::decode_some(r, &vec![u64::MAX; n], 0)
+    }
+}

@@ -11,12 +11,17 @@
 #[path = "golden_samples/mod.rs"]
 mod samples;
 
+use beatcheck_model::RecordKind;
+use beatcheck_wire::catch_up::{CatchUpAnswer, CatchUpRequest};
 use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest};
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::journal::{self, JournalAck, JournalBatch, JournalUpload, SealedEntry};
+use beatcheck_wire::mark_index::MarkIndex;
 use beatcheck_wire::policy::Policy;
+use beatcheck_wire::ranges::{RowsAnswer, RowsRequest, SumsAnswer, SumsRequest};
+use beatcheck_wire::segment::{self, Content, OpenAs, SealAs};
 use beatcheck_wire::{
-    Grant, GrantBundle, Hash32, Head, Manifest, ManifestSet, Root, WireError, batch, digest, segment,
+    Catalogue, Grant, GrantBundle, Hash32, Head, Manifest, ManifestSet, Root, WireError, batch, digest,
 };
 use std::path::PathBuf;
 
@@ -90,24 +95,89 @@ fn a_head_is_read_by_its_fields_and_what_is_appended_is_ignored() {
     assert_eq!(envelope::open::<Head>(DocKind::Head, &longer, &[key.verify_key()]), bad);
 }
 
+const fn open_as<'a>(kind: RecordKind, dictionary: Option<&'a [u8]>, key: &'a [u8; 32]) -> OpenAs<'a> {
+    OpenAs { context: samples::context(kind), dictionary, key }
+}
+
 #[test]
 fn batches_segments_and_records() {
     for (name, kind, changes, salt) in samples::batches() {
-        let made = batch::encode(kind, &changes).unwrap();
+        let context = samples::context(kind);
+        let made = batch::encode(&context, samples::PREFIX, &changes).unwrap();
         let kept = golden(&format!("{name}_batch"), &made, true);
-        assert_eq!(batch::decode(&kept).as_ref(), Ok(&changes), "{name}");
+        assert_eq!(batch::decode(&context, &kept).as_ref(), Ok(&changes), "{name}");
 
-        let sealed = segment::seal(kind, &changes, &samples::COMPARTMENT_KEY, &mut || salt).unwrap();
-        assert_eq!(sealed.len(), 1);
-        let kept = golden(&format!("{name}_segment"), &sealed[0].bytes, false);
-        assert_eq!(kept[..segment::HEADER], sealed[0].bytes[..segment::HEADER], "{name}: the header");
-        assert_eq!(segment::open(&kept, &Hash32::of(&kept), &samples::COMPARTMENT_KEY).as_ref(), Ok(&changes));
-        assert_eq!(segment::open(&kept, &Hash32::of(&kept), &[0; 32]), Err(WireError::BadFrame));
+        for (form, dictionary) in [("segment", None), ("segment_with_dictionary", Some(samples::DICTIONARY))] {
+            let how = SealAs { context, prefix: samples::PREFIX, dictionary, key: &samples::COMPARTMENT_KEY };
+            let sealed = segment::seal(&how, &changes, &mut || salt).unwrap();
+            assert_eq!(sealed.len(), 1);
+            let kept = golden(&format!("{name}_{form}"), &sealed[0].bytes, false);
+            assert_eq!(kept[..segment::HEADER], sealed[0].bytes[..segment::HEADER], "{name}: the header");
+            let open = |dictionary, key| segment::open(&kept, &Hash32::of(&kept), &open_as(kind, dictionary, key));
+            assert_eq!(open(dictionary, &samples::COMPARTMENT_KEY).as_ref(), Ok(&changes));
+            assert_eq!(open(dictionary, &[0; 32]), Err(WireError::BadFrame));
+            // A dictionary is there or not; only who was promised one misses it.
+            let without = open(None, &samples::COMPARTMENT_KEY);
+            let missing = Err(WireError::WrongKind("batch whose dictionary is here"));
+            assert_eq!(without, if dictionary.is_some() { missing } else { Ok(changes.clone()) });
+        }
     }
     for (name, record) in samples::records() {
         let kept = golden(&format!("{name}_record"), &digest::canonical(&record).unwrap(), true);
         assert_eq!(digest::from_canonical(&kept).as_ref(), Ok(&record), "{name}");
     }
+}
+
+#[test]
+fn dictionary_mark_index_and_catalogue() {
+    let index = samples::mark_index();
+    let kept = golden("mark_index", &index.encode(), true);
+    assert_eq!(MarkIndex::decode(&kept).as_ref(), Ok(&index));
+    let of_bytes = [
+        ("dictionary_segment", Content::Dictionary, samples::DICTIONARY, [0x54; 16]),
+        ("mark_index_segment", Content::MarkIndex, &kept, [0x55; 16]),
+    ];
+    for (name, content, bytes, salt) in of_bytes {
+        let sealed = segment::seal_bytes(content, bytes, 0, &samples::COMPARTMENT_KEY, &mut || salt).unwrap();
+        assert_eq!(sealed.len(), 1);
+        let kept = golden(name, &sealed[0].bytes, false);
+        assert_eq!(kept[..segment::HEADER], sealed[0].bytes[..segment::HEADER], "{name}: the header");
+        let open = |expect| segment::open_bytes(expect, &kept, &Hash32::of(&kept), &samples::COMPARTMENT_KEY);
+        assert_eq!(open(content).as_deref(), Ok(bytes), "{name}");
+        assert_eq!(open(Content::Batch), Err(WireError::WrongKind("segment of this content")));
+    }
+    let catalogue = samples::catalogue();
+    let kept = golden("catalogue", &catalogue.encode().unwrap(), true);
+    assert_eq!(Catalogue::decode(&kept, &samples::manifest()).as_ref(), Ok(&catalogue));
+}
+
+#[test]
+fn what_is_appended_to_a_manifest_a_catalogue_or_a_question_is_ignored() {
+    let (key, manifest, catalogue) = (samples::key(2), samples::manifest(), samples::catalogue());
+    let appended = |mut bytes: Vec<u8>| {
+        bytes.extend_from_slice(&[1, 2, 3]);
+        bytes
+    };
+    let newer = appended(catalogue.encode().unwrap());
+    let mut naming = manifest.clone();
+    naming.catalogue.hash = Hash32::of(&newer);
+    assert_eq!(Catalogue::decode(&newer, &naming), Ok(catalogue));
+    let newer = key.sign_bytes(DocKind::Manifest, &appended(postcard::to_allocvec(&manifest).unwrap()));
+    assert_eq!(envelope::open::<Manifest>(DocKind::Manifest, &newer, &[key.verify_key()]), Ok(manifest));
+    let question = samples::catch_up_request();
+    assert_eq!(postcard::from_bytes(&appended(postcard::to_allocvec(&question).unwrap())), Ok(question));
+    let answer = samples::catch_up_answer();
+    assert_eq!(postcard::from_bytes(&appended(postcard::to_allocvec(&answer).unwrap())), Ok(answer));
+}
+
+#[test]
+fn catching_up_and_repair() {
+    postcard_form::<CatchUpRequest>("catch_up_request", &samples::catch_up_request());
+    postcard_form::<CatchUpAnswer>("catch_up_answer", &samples::catch_up_answer());
+    postcard_form::<SumsRequest>("sums_request", &samples::sums_request());
+    postcard_form::<SumsAnswer>("sums_answer", &samples::sums_answer());
+    postcard_form::<RowsRequest>("rows_request", &samples::rows_request());
+    postcard_form::<RowsAnswer>("rows_answer", &samples::rows_answer());
 }
 
 #[test]
@@ -142,18 +212,24 @@ fn enrolment() {
 }
 
 #[test]
-fn the_example_in_the_documentation_is_the_golden_head() {
+fn the_examples_in_the_documentation_are_the_goldens() {
     let page = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocol.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let dump = page.split("### A head, byte by byte").nth(1).unwrap().split("```").nth(1).unwrap();
-    let mut shown = Vec::new();
-    for line in dump.lines().filter_map(|l| l.split_once("  ")) {
-        assert_eq!(usize::from_str_radix(line.0, 16), Ok(shown.len()), "{line:?}");
-        // Two spaces end the bytes of a line; the words after them are no bytes.
-        let hex = line.1.split("  ").next().unwrap().split(' ');
-        shown.extend(hex.map(|b| u8::from_str_radix(b, 16).unwrap()));
+    let examples = [
+        ("### A head, byte by byte", "head", samples::key(2).sign(DocKind::Head, &samples::head()).unwrap()),
+        ("### A mark index, byte by byte", "mark_index", samples::mark_index().encode()),
+    ];
+    for (heading, name, made) in examples {
+        let dump = page.split(heading).nth(1).unwrap().split("```").nth(1).unwrap();
+        let mut shown = Vec::new();
+        for line in dump.lines().filter_map(|l| l.split_once("  ")) {
+            assert_eq!(usize::from_str_radix(line.0, 16), Ok(shown.len()), "{line:?}");
+            // Two spaces end the bytes of a line; the words after them are no bytes.
+            let hex = line.1.split("  ").next().unwrap().split(' ');
+            shown.extend(hex.map(|b| u8::from_str_radix(b, 16).unwrap()));
+        }
+        assert_eq!(shown, golden(name, &made, true), "{name}");
     }
-    assert_eq!(shown, golden("head", &samples::key(2).sign(DocKind::Head, &samples::head()).unwrap(), true));
 }
 
 /// Decodes what a file in `invalid/` claims to be: the first part of its name says what that is.
@@ -163,8 +239,22 @@ fn refuse(name: &str, bytes: &[u8]) -> Result<(), WireError> {
         "head" => envelope::open::<Head>(DocKind::Head, bytes, &publish).map(drop),
         "manifest" => envelope::open::<Manifest>(DocKind::Manifest, bytes, &publish)?.validate(),
         "policy" => Policy::from_canonical(bytes).map(drop),
-        "segment" => segment::open(bytes, &Hash32::of(bytes), &samples::COMPARTMENT_KEY).map(drop),
-        "batch" => batch::decode(bytes).map(drop),
+        "catalogue" => {
+            let mut manifest = samples::manifest();
+            if !name.ends_with("another_hash") {
+                manifest.catalogue.hash = Hash32::of(bytes);
+            }
+            Catalogue::decode(bytes, &manifest).map(drop)
+        }
+        "segment" => {
+            let how = open_as(RecordKind::Vehicle, None, &samples::COMPARTMENT_KEY);
+            segment::open(bytes, &Hash32::of(bytes), &how).map(drop)
+        }
+        "index" => MarkIndex::decode(bytes).map(drop),
+        "batch" => {
+            let kind = if name == "batch-id_from_no_key" { RecordKind::Variant } else { RecordKind::Vehicle };
+            batch::decode(&samples::context(kind), bytes).map(drop)
+        }
         "record" => digest::from_canonical(bytes).map(drop),
         "code" => EnrolCode::parse(&String::from_utf8_lossy(bytes)).map(drop),
         other => panic!("no decoder for '{other}'"),

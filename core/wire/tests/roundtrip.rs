@@ -2,12 +2,29 @@
 #![allow(clippy::unwrap_used)]
 
 use beatcheck_model::*;
-use beatcheck_wire::batch::{self, Change, Op};
+use beatcheck_wire::batch::{self, Change, Context, Op};
 use beatcheck_wire::enrol::EnrolCode;
 use beatcheck_wire::envelope::{self, DocKind, SigningKey};
 use beatcheck_wire::journal::{self, SealedEntry};
-use beatcheck_wire::{Hash32, Head, WireError, segment};
+use beatcheck_wire::patch::{MIN_PREFIX, RowRef};
+use beatcheck_wire::segment::{self, OpenAs, SealAs, Sealed};
+use beatcheck_wire::{Hash32, Head, WireError};
 use proptest::prelude::*;
+
+const KEY: [u8; 32] = [7; 32];
+
+const fn context(kind: RecordKind) -> Context<'static> {
+    Context { kind, source: "list" }
+}
+
+fn seal(kind: RecordKind, dictionary: Option<&[u8]>, changes: &[Change]) -> Vec<Sealed> {
+    let how = SealAs { context: context(kind), prefix: MIN_PREFIX, dictionary, key: &KEY };
+    segment::seal(&how, changes, &mut || [1; 16]).unwrap()
+}
+
+fn open(kind: RecordKind, bytes: &[u8], hash: &Hash32, key: &[u8; 32]) -> Result<Vec<Change>, WireError> {
+    segment::open(bytes, hash, &OpenAs { context: context(kind), dictionary: None, key })
+}
 
 fn record(n: u64) -> Record {
     let marker =
@@ -47,7 +64,7 @@ fn changes(kind: RecordKind, n: u64) -> Vec<Change> {
         .map(|i| {
             let r = record(i * 2 + u64::from(kind == RecordKind::Person));
             let op = if i % 5 == 4 {
-                Op::Delete { id: r.id, version: 3, at: Timestamp(1_700_000_000_000) }
+                Op::Delete { row: RowRef::new(r.id, MIN_PREFIX), version: 3, at: Timestamp(1_700_000_000_000) }
             } else {
                 Op::Upsert(Box::new(r))
             };
@@ -61,10 +78,10 @@ fn batches_and_segments_come_back_as_they_were() {
     for kind in [RecordKind::Vehicle, RecordKind::Person] {
         for n in [0, 1, 7, 3000] {
             let c = changes(kind, n);
-            assert_eq!(batch::decode(&batch::encode(kind, &c).unwrap()).unwrap(), c);
-            let sealed = segment::seal(kind, &c, &[7; 32], &mut || [1; 16]).unwrap();
+            let encoded = batch::encode(&context(kind), MIN_PREFIX, &c).unwrap();
+            assert_eq!(batch::decode(&context(kind), &encoded).unwrap(), c);
             let back: Vec<Change> =
-                sealed.iter().flat_map(|s| segment::open(&s.bytes, &s.hash, &[7; 32]).unwrap()).collect();
+                seal(kind, None, &c).iter().flat_map(|s| open(kind, &s.bytes, &s.hash, &KEY).unwrap()).collect();
             assert_eq!(back, c);
         }
     }
@@ -81,7 +98,7 @@ fn many_changes_fill_several_segments_none_too_large() {
             Change { seq: i, op: Op::Upsert(Box::new(r)) }
         })
         .collect();
-    let sealed = segment::seal(RecordKind::Vehicle, &c, &[7; 32], &mut || [1; 16]).unwrap();
+    let sealed = seal(RecordKind::Vehicle, None, &c);
     assert!(sealed.len() > 3);
     assert!(sealed.iter().all(|s| s.bytes.len() <= segment::MAX_SEGMENT));
     assert_eq!(sealed.iter().map(|s| s.rows as usize).sum::<usize>(), c.len());
@@ -93,18 +110,18 @@ fn many_changes_fill_several_segments_none_too_large() {
 
 #[test]
 fn a_flipped_byte_anywhere_is_refused() {
-    let sealed =
-        &segment::seal(RecordKind::Vehicle, &changes(RecordKind::Vehicle, 40), &[7; 32], &mut || [1; 16]).unwrap()[0];
+    let kind = RecordKind::Vehicle;
+    let sealed = &seal(kind, None, &changes(kind, 40))[0];
     for i in 0..sealed.bytes.len() {
         let mut b = sealed.bytes.clone();
         b[i] ^= 1;
-        assert_eq!(segment::open(&b, &sealed.hash, &[7; 32]), Err(WireError::HashMismatch));
+        assert_eq!(open(kind, &b, &sealed.hash, &KEY), Err(WireError::HashMismatch));
         // Even for who could make the hash agree, the frames do not open.
-        assert!(segment::open(&b, &Hash32::of(&b), &[7; 32]).is_err());
+        assert!(open(kind, &b, &Hash32::of(&b), &KEY).is_err());
     }
-    assert_eq!(segment::open(&sealed.bytes, &sealed.hash, &[8; 32]), Err(WireError::BadFrame));
+    assert_eq!(open(kind, &sealed.bytes, &sealed.hash, &[8; 32]), Err(WireError::BadFrame));
     let cut = &sealed.bytes[..sealed.bytes.len() - 1];
-    assert!(segment::open(cut, &Hash32::of(cut), &[7; 32]).is_err());
+    assert!(open(kind, cut, &Hash32::of(cut), &KEY).is_err());
 }
 
 #[test]
@@ -176,11 +193,12 @@ fn the_chain_shows_a_removed_or_altered_entry() {
 proptest! {
     #[test]
     fn decoders_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-        let _ = batch::decode(&bytes);
-        let mut with_head = vec![1, 1, 0];
+        let kind = RecordKind::Vehicle;
+        let _ = batch::decode(&context(kind), &bytes);
+        let mut with_head = vec![2, 1, 0, 4];
         with_head.extend_from_slice(&bytes);
-        let _ = batch::decode(&with_head);
-        let _ = segment::open(&bytes, &Hash32::of(&bytes), &[0; 32]);
+        let _ = batch::decode(&context(kind), &with_head);
+        let _ = open(kind, &bytes, &Hash32::of(&bytes), &[0; 32]);
         let _ = beatcheck_wire::digest::from_canonical(&bytes);
         let _ = beatcheck_wire::policy::Policy::from_canonical(&bytes);
         let _ = EnrolCode::parse(&String::from_utf8_lossy(&bytes));
@@ -188,9 +206,10 @@ proptest! {
 
     #[test]
     fn a_damaged_batch_never_panics(at in 0_usize..4000, bit in 0_u8..8) {
-        let mut b = batch::encode(RecordKind::Person, &changes(RecordKind::Person, 40)).unwrap();
+        let context = context(RecordKind::Person);
+        let mut b = batch::encode(&context, MIN_PREFIX, &changes(RecordKind::Person, 40)).unwrap();
         let n = b.len();
         b[at % n] ^= 1 << bit;
-        let _ = batch::decode(&b);
+        let _ = batch::decode(&context, &b);
     }
 }

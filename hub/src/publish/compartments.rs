@@ -115,7 +115,7 @@ impl Hub {
         let all = read_all(&tx)?;
         all.into_iter()
             .map(|(n, s)| {
-                let manifest = super::last_manifest(&tx, n)?.map(|(m, _)| m);
+                let last = super::last_manifest(&tx, n)?;
                 Ok(CompartmentInfo {
                     due_by: s.due_by(),
                     id: s.id,
@@ -131,8 +131,8 @@ impl Hub {
                     rows: s.rows,
                     unsearchable: s.unsearchable,
                     watermark: s.watermark,
-                    published_watermark: manifest.as_ref().map(|m| m.watermark),
-                    manifest_version: manifest.map_or(0, |m| m.manifest_version),
+                    published_watermark: last.as_ref().and_then(|l| l.manifest.as_ref()).map(|m| m.watermark),
+                    manifest_version: last.map_or(0, |l| l.version),
                 })
             })
             .collect()

@@ -5,17 +5,30 @@
 //! A source whose mapping does not say `offline_allowed` is refused by name before anything is cut: nothing leaves
 //! the hub by oversight.
 
+mod change;
+mod compact;
 mod compartments;
 mod cut;
+mod dictionary;
 mod files;
+mod gc;
+mod next;
+mod path;
+mod prefix;
+mod state_at;
 
 pub use compartments::CompartmentInfo;
+pub use gc::GC_AFTER_S;
+
+pub(crate) use cut::with_salt;
+pub(crate) use path::cheapest;
+pub(crate) use state_at::{StateAt, rows_of_ranges, sums_at};
 
 use crate::{Hub, HubError, Keys, Progress};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{DocKind, OVERHEAD};
-use beatcheck_wire::{CompartmentId, Hash32, Head, Manifest, ManifestSet, RECORD_SCHEMA, WireError};
-use cut::{Cutter, Parts};
+use beatcheck_wire::{CompartmentId, Hash32, Head, Manifest, ManifestSet, WireError};
+use next::New;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::Serialize;
 
@@ -46,31 +59,39 @@ pub struct PublishedCompartment {
     pub snapshot: bool,
     /// Whether a delta was cut.
     pub delta: bool,
+    /// Whether a catalogue was cut: snapshot, mark index and older deltas.
+    pub catalogue: bool,
     /// Segments written.
     pub segments: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Rows in them: records of a snapshot, changes of a delta.
+    /// Of these, bytes of a dictionary.
+    pub dictionary_bytes: u64,
+    /// Rows in them: records of a snapshot, changes of deltas.
     pub segment_rows: u64,
+    /// Of these, changes that say only which fields are other.
+    pub patches: u64,
     /// Records in the compartment.
     pub rows: u64,
     /// Highest sequence contained.
     pub watermark: u64,
 }
 
-struct New {
-    n: i64,
-    manifest: Manifest,
-    parts: Parts,
-    report: PublishedCompartment,
+/// The manifest before.
+struct Previous {
+    version: u64,
+    hash: Hash32,
+    /// None if an older version of the hub wrote it, in another form: then all is cut anew.
+    manifest: Option<Manifest>,
 }
 
 impl Hub {
     /// Publishes what has changed since the last time, and signs a new head.
     ///
     /// The first manifest of a compartment has a snapshot; each later one a delta with the net change of every record.
-    /// When the deltas outgrow half of the snapshot or 64, a new snapshot is cut beside the delta, and older deltas stay
-    /// listed as long as they are the shorter way. A compartment of which nothing changed keeps its manifest.
+    /// When the way from the snapshot outgrows half of it, or it is a week old, a new one is cut beside the delta, and
+    /// older deltas stay listed as long as they are the shorter way. A compartment of which nothing changed keeps its
+    /// manifest. Segments that nothing has named for [`GC_AFTER_S`] are deleted.
     ///
     /// # Errors
     /// [`HubError::Refused`] naming the sources that may not go to phones: nothing is published until each of their
@@ -93,7 +114,7 @@ impl Hub {
                     new.push((n, bytes, hash));
                     hash
                 }
-                None => previous.map(|(_, h)| h).unwrap_or_default(),
+                None => previous.map(|p| p.hash).unwrap_or_default(),
             };
             set.manifests.push((state.id, hash));
         }
@@ -104,6 +125,7 @@ impl Hub {
 
         let tx = reader.transaction_with_behavior(TransactionBehavior::Immediate)?;
         for (n, bytes, hash) in &new {
+            n.record(&tx, now)?;
             record_manifest(&tx, n, bytes, hash, now)?;
         }
         tx.execute(
@@ -112,6 +134,11 @@ impl Hub {
         )?;
         let (head, _) = sign_head(&tx, &keys, set_hash, now)?;
         tx.commit()?;
+        self.changed();
+        let deleted = self.collect()?;
+        if deleted > 0 {
+            tracing::info!(deleted, "old segments were deleted");
+        }
         Ok(PublishReport {
             compartments: new.into_iter().map(|(n, ..)| n.report).collect(),
             head_version: head.head_version,
@@ -132,6 +159,7 @@ impl Hub {
         };
         let (_, bytes) = sign_head(&tx, &keys, head.set_hash, self.now())?;
         tx.commit()?;
+        self.changed();
         Ok(bytes)
     }
 
@@ -159,70 +187,31 @@ impl Hub {
         self.document("SELECT bytes FROM manifest WHERE hash = ?1", hash)
     }
 
-    fn document(&self, sql: &str, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
-        Ok(self.conn()?.query_row(sql, [hash.0], |r| r.get(0)).optional()?)
+    /// The compartment to which a manifest belongs; `None` if there is no such manifest.
+    ///
+    /// # Errors
+    /// [`HubError::Db`].
+    pub(crate) fn compartment_of_manifest(&self, hash: &Hash32) -> Result<Option<CompartmentId>, HubError> {
+        let sql = "SELECT c.id FROM manifest m JOIN compartment c ON c.n = m.compartment WHERE m.hash = ?1";
+        Ok(self.conn()?.query_row(sql, [hash.0], |r| r.get(0).map(CompartmentId)).optional()?)
     }
 
-    /// The manifest that the compartment should have, and what must be cut for it; `None` if it has it already.
-    fn next_manifest(
-        &self,
-        conn: &Connection,
-        n: i64,
-        state: &compartments::State,
-        previous: Option<&(Manifest, Hash32)>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Option<New>, HubError> {
-        let before = previous.map(|(m, _)| m);
-        let mut manifest = Manifest {
-            compartment: state.id,
-            manifest_version: before.map_or(1, |m| m.manifest_version + 1),
-            previous: previous.map(|(_, h)| *h).unwrap_or_default(),
-            key_epoch: state.epoch,
-            schema: RECORD_SCHEMA,
-            source: state.source.clone(),
-            kind: state.kind,
-            as_of: state.as_of,
-            due_by: state.due_by(),
-            last_refused: state.last_refused,
-            warnings: state.warnings,
-            watermark: state.watermark,
-            rows: state.rows,
-            unsearchable: state.unsearchable,
-            digest: state.digest,
-            snapshot: before.map(|m| m.snapshot.clone()).unwrap_or_default(),
-            deltas: before.map(|m| m.deltas.clone()).unwrap_or_default(),
-        };
-        if let Some(m) = before {
-            let same = Manifest { manifest_version: m.manifest_version, previous: m.previous, ..manifest.clone() };
-            if same == *m {
-                return Ok(None);
-            }
-        }
-        let cutter = Cutter { hub: self, conn, compartment: n, kind: state.kind, epoch: state.epoch };
-        let parts = cutter.extend(&mut manifest, before.map(|m| m.watermark), progress)?;
-        manifest.validate()?;
-        let report = PublishedCompartment {
-            name: state.name.clone(),
-            manifest_version: manifest.manifest_version,
-            snapshot: parts.snapshot,
-            delta: parts.delta,
-            segments: parts.segments.len() as u64,
-            bytes: parts.segments.iter().map(|s| u64::from(s.bytes)).sum(),
-            segment_rows: parts.segments.iter().map(|s| u64::from(s.rows)).sum(),
-            rows: manifest.rows,
-            watermark: manifest.watermark,
-        };
-        Ok(Some(New { n, manifest, parts, report }))
+    /// The bytes of the catalogue with this hash, and whose it is; `None` if there is none, or not any more.
+    ///
+    /// # Errors
+    /// [`HubError::Db`].
+    pub fn catalogue_bytes(&self, hash: &Hash32) -> Result<Option<(CompartmentId, Vec<u8>)>, HubError> {
+        let sql = "SELECT c.id, k.bytes FROM catalogue k JOIN compartment c ON c.n = k.compartment WHERE k.hash = ?1";
+        let read = |r: &rusqlite::Row<'_>| Ok((CompartmentId(r.get(0)?), r.get(1)?));
+        Ok(self.conn()?.query_row(sql, [hash.0], read).optional()?)
+    }
+
+    fn document(&self, sql: &str, hash: &Hash32) -> Result<Option<Vec<u8>>, HubError> {
+        Ok(self.conn()?.query_row(sql, [hash.0], |r| r.get(0)).optional()?)
     }
 }
 
 fn record_manifest(conn: &Connection, new: &New, bytes: &[u8], hash: &Hash32, now: Timestamp) -> Result<(), HubError> {
-    for s in &new.parts.segments {
-        conn.prepare_cached(
-            "INSERT OR IGNORE INTO segment (hash, compartment, bytes, key_epoch, made_at) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![s.hash.0, new.n, s.bytes, s.key_epoch, now.0])?;
-    }
     conn.execute(
         "INSERT INTO manifest (compartment, version, hash, made_at, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![new.n, new.manifest.manifest_version, hash.0, now.0, bytes],
@@ -230,10 +219,13 @@ fn record_manifest(conn: &Connection, new: &New, bytes: &[u8], hash: &Hash32, no
     Ok(())
 }
 
-fn last_manifest(conn: &Connection, n: i64) -> Result<Option<(Manifest, Hash32)>, HubError> {
-    let sql = "SELECT bytes FROM manifest WHERE compartment = ?1 ORDER BY version DESC LIMIT 1";
-    let bytes: Option<Vec<u8>> = conn.query_row(sql, [n], |r| r.get(0)).optional()?;
-    bytes.map(|b| Ok((payload(&b, "manifest")?, Hash32::of(&b)))).transpose()
+fn last_manifest(conn: &Connection, n: i64) -> Result<Option<Previous>, HubError> {
+    let sql = "SELECT version, bytes FROM manifest WHERE compartment = ?1 ORDER BY version DESC LIMIT 1";
+    let found: Option<(u64, Vec<u8>)> = conn.query_row(sql, [n], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+    let Some((version, bytes)) = found else { return Ok(None) };
+    let current = bytes.get(3) == Some(&DocKind::Manifest.version());
+    let manifest = current.then(|| payload(&bytes, "manifest")).transpose()?;
+    Ok(Some(Previous { version, hash: Hash32::of(&bytes), manifest }))
 }
 
 /// The content of a document that this hub signed itself and kept in its own encrypted database.

@@ -12,11 +12,21 @@ pub(crate) struct ApiError {
     pub(crate) text: String,
     /// For a gap in a journal: the number that should come.
     pub(crate) expected: Option<u64>,
+    /// For one that comes too often or finds no room: seconds to wait.
+    pub(crate) retry_after_s: Option<u32>,
 }
+
+/// Seconds to wait where nothing else is said.
+const RETRY_AFTER_S: u32 = 60;
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: &'static str, text: impl Into<String>) -> Self {
-        Self { status, code, text: text.into(), expected: None }
+        Self { status, code, text: text.into(), expected: None, retry_after_s: None }
+    }
+
+    pub(crate) fn after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
     }
 
     pub(crate) fn not_found(what: &str) -> Self {
@@ -60,7 +70,7 @@ impl IntoResponse for ApiError {
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("60"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_s.unwrap_or(RETRY_AFTER_S)));
         }
         response
     }

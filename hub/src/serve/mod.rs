@@ -2,16 +2,20 @@
 //!
 //! Every request reads the database, so what another process publishes, revokes or sets is in force at once. A
 //! background task signs the head anew before it expires. Bounds: connections, handshake, headers, bodies, requests
-//! and the age of a connection each have theirs, as constants here and in `routes`.
+//! and the age of a connection each have theirs, as constants here, in `routes` and in `pace`.
 
 mod auth;
+mod catch_up;
 mod error;
+mod pace;
 mod range;
+mod repair;
 mod routes;
 mod tls;
 
 pub(crate) use auth::wrong_protocol;
 pub(crate) use error::ApiError;
+pub use pace::{BURST, MAX_IN_FLIGHT, REFILL_PER_S};
 
 use crate::{Hub, HubError};
 use auth::Peer;
@@ -109,10 +113,12 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { hub, names, listener, address, mut tls } = self;
         tracing::info!(%address, "serving");
-        let router = routes::router(hub.clone());
+        let shared = Arc::new(routes::Shared::new(hub.clone()));
+        let router = routes::router(Arc::clone(&shared));
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let (stop, stopped) = watch::channel(());
         let heads = tokio::spawn(keep_head_fresh(hub.clone()));
+        let others = tokio::spawn(catch_up::watch_other_processes(hub.clone()));
         let mut made = Instant::now();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -143,6 +149,9 @@ impl Server {
             });
         }
         heads.abort();
+        others.abort();
+        // Those who are held are answered, rather than waited for.
+        shared.closing.send_replace(true);
         drop(listener);
         drop(stopped);
         let _ = stop.send(());

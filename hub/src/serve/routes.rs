@@ -2,22 +2,27 @@
 
 use super::ApiError;
 use super::auth::{self, Asker, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
+use super::catch_up::{self, MAX_SYNC_BYTES};
+use super::pace::{self, MAX_IN_FLIGHT, Pace};
 use super::range::{Ranged, ranged};
+use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
 use crate::enrol::Device;
 use crate::{Hub, HubError};
 use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, Extension, Path, Request, State};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, Extension, FromRef, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use beatcheck_wire::envelope::OVERHEAD;
 use beatcheck_wire::journal::MAX_BATCH_BYTES;
 use beatcheck_wire::segment::MAX_SEGMENT;
-use beatcheck_wire::{CompartmentId, Hash32, Manifest, PROTOCOL_VERSION};
+use beatcheck_wire::{CompartmentId, Hash32, PROTOCOL_VERSION};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
 
 const MAX_ENROL_BYTES: usize = 64 * 1024;
 const MAX_RENEW_BYTES: usize = 16 * 1024;
@@ -33,11 +38,50 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Manifests name sources and sizes: only the device's own cache.
 const IMMUTABLE_PRIVATE: &str = "private, max-age=31536000, immutable";
 
-type Answer = Result<Response, ApiError>;
+pub(super) type Answer = Result<Response, ApiError>;
+pub(super) type Posted = Result<Bytes, BytesRejection>;
+
+const SYNC: &str = "/v1/sync";
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(super) hub: Hub,
+    /// Places for questions that are held open.
+    pub(super) held: Semaphore,
+    /// Places for requests that are worked on.
+    pub(super) in_flight: Semaphore,
+    pub(super) pace: Pace,
+    pub(super) sums: SumsCache,
+    /// Set once the server stops: nobody is to be held any longer.
+    pub(super) closing: watch::Sender<bool>,
+}
+
+impl Shared {
+    pub(super) fn new(hub: Hub) -> Self {
+        Self {
+            hub,
+            held: Semaphore::new(catch_up::MAX_HELD),
+            in_flight: Semaphore::new(MAX_IN_FLIGHT),
+            pace: Pace::default(),
+            sums: SumsCache::default(),
+            closing: watch::channel(false).0,
+        }
+    }
+}
+
+impl FromRef<Arc<Shared>> for Hub {
+    fn from_ref(shared: &Arc<Shared>) -> Self {
+        shared.hub.clone()
+    }
+}
 
 /// All routes, behind the checks that every request passes.
-pub(crate) fn router(hub: Hub) -> axum::Router {
+pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
     axum::Router::new()
+        .route(SYNC, post(catch_up::sync).layer(DefaultBodyLimit::max(MAX_SYNC_BYTES)))
+        .route("/v1/sums", post(repair::sums).layer(DefaultBodyLimit::max(MAX_SUMS_BYTES)))
+        .route("/v1/rows", post(repair::rows).layer(DefaultBodyLimit::max(MAX_ROWS_BYTES)))
+        .route("/v1/catalogue/{hash}", get(catalogue))
         .route("/v1/head", get(head))
         .route("/v1/set/{hash}", get(set))
         .route("/v1/manifest/{hash}", get(manifest))
@@ -50,29 +94,38 @@ pub(crate) fn router(hub: Hub) -> axum::Router {
         .method_not_allowed_fallback(|| async {
             ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "this route does not take this method")
         })
-        .layer(middleware::from_fn_with_state(hub.clone(), gate))
-        .with_state(hub)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate))
+        .with_state(shared)
 }
 
-/// What every request passes: protocol, certificate, a time limit; and what every response bears.
-async fn gate(State(hub): State<Hub>, Extension(peer): Extension<Peer>, mut request: Request, next: Next) -> Response {
+/// What every request passes: protocol, room, certificate, pace, a time limit; and what every response bears.
+async fn gate(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let limit = if path == JOURNAL { UPLOAD_TIMEOUT } else { REQUEST_TIMEOUT };
     let mut asker = String::new();
     let answer = async {
         auth::check_protocol(request.headers())?;
+        let room = shared.in_flight.try_acquire().map_err(|_| pace::busy())?;
         if path != ENROL {
-            let (method, path) = (method.clone(), path.clone());
+            let (hub, method, path) = (shared.hub.clone(), method.clone(), path.clone());
             let known = blocking(move || auth::admit(&hub, peer, &method, &path)).await?;
             asker = match &known {
                 Asker::Device(device) => device.id.to_string(),
                 Asker::Relay => "relay".into(),
             };
             if let Asker::Device(device) = &known {
+                shared.pace.admit(device.id, request.uri().path().starts_with(SEGMENT))?;
                 request.extensions_mut().insert(device.clone());
             }
             request.extensions_mut().insert(known);
         }
+        // These two mostly wait, for something newer or for bytes: they take no place from those that work.
+        let _room = (path != SYNC && path != JOURNAL).then_some(room);
         tokio::time::timeout(limit, next.run(request))
             .await
             .map_err(|_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the request took too long"))
@@ -86,10 +139,12 @@ async fn gate(State(hub): State<Hub>, Extension(peer): Extension<Peer>, mut requ
     response
 }
 
-const ROUTES: [&str; 8] = ["head", "set", "manifest", "segment", "grant", "journal", "renew", "enrol"];
+const SEGMENT: &str = "/v1/segment/";
+const ROUTES: [&str; 12] =
+    ["sync", "head", "set", "manifest", "catalogue", "segment", "grant", "sums", "rows", "journal", "renew", "enrol"];
 
 /// Runs database work where it may block.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     match tokio::task::spawn_blocking(work).await {
@@ -98,25 +153,17 @@ async fn blocking<T: Send + 'static>(
     }
 }
 
-async fn enrol(State(hub): State<Hub>, body: Result<Bytes, axum::extract::rejection::BytesRejection>) -> Answer {
+async fn enrol(State(hub): State<Hub>, body: Posted) -> Answer {
     let request = decode("enrolment request", body)?;
     blocking(move || encode(&hub.enrol(&request)?)).await
 }
 
-async fn renew(
-    State(hub): State<Hub>,
-    Extension(device): Extension<Device>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Answer {
+async fn renew(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let request = decode("renewal", body)?;
     blocking(move || encode(&hub.renew(device.id, &request)?)).await
 }
 
-async fn journal(
-    State(hub): State<Hub>,
-    Extension(device): Extension<Device>,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Answer {
+async fn journal(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let upload = decode("journal upload", body)?;
     blocking(move || encode(&hub.take_journal(&device, &upload)?)).await
 }
@@ -161,10 +208,18 @@ async fn manifest(State(hub): State<Hub>, Extension(device): Extension<Device>, 
     let hash = parse(&hash, "manifest")?;
     blocking(move || {
         let bytes = hub.manifest_bytes(&hash)?.ok_or_else(|| ApiError::not_found("manifest"))?;
-        let payload = bytes.get(OVERHEAD..).unwrap_or_default();
-        let (manifest, _) =
-            postcard::take_from_bytes::<Manifest>(payload).map_err(|_| ApiError::malformed("manifest"))?;
-        granted(&hub, &device, manifest.compartment)?;
+        let owner = hub.compartment_of_manifest(&hash)?.ok_or_else(|| ApiError::not_found("manifest"))?;
+        granted(&hub, &device, owner)?;
+        Ok(binary(bytes, IMMUTABLE_PRIVATE))
+    })
+    .await
+}
+
+async fn catalogue(State(hub): State<Hub>, Extension(device): Extension<Device>, Path(hash): Path<String>) -> Answer {
+    let hash = parse(&hash, "catalogue")?;
+    blocking(move || {
+        let (owner, bytes) = hub.catalogue_bytes(&hash)?.ok_or_else(|| ApiError::not_found("catalogue"))?;
+        granted(&hub, &device, owner)?;
         Ok(binary(bytes, IMMUTABLE_PRIVATE))
     })
     .await
@@ -212,7 +267,7 @@ async fn segment(
 }
 
 /// Refuses what the device's grant does not hold.
-fn granted(hub: &Hub, device: &Device, compartment: CompartmentId) -> Result<(), ApiError> {
+pub(super) fn granted(hub: &Hub, device: &Device, compartment: CompartmentId) -> Result<(), ApiError> {
     let (grant, _) = hub.current_grant(device.id)?;
     if grant.compartments.iter().any(|c| c.id == compartment) {
         return Ok(());
@@ -224,10 +279,7 @@ fn parse(hash: &str, what: &str) -> Result<Hash32, ApiError> {
     Hash32::from_hex(hash).ok_or_else(|| ApiError::not_found(what))
 }
 
-fn decode<T: DeserializeOwned>(
-    what: &str,
-    body: Result<Bytes, axum::extract::rejection::BytesRejection>,
-) -> Result<T, ApiError> {
+pub(super) fn decode<T: DeserializeOwned>(what: &str, body: Posted) -> Result<T, ApiError> {
     let bytes = body.map_err(|e| match e.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", format!("the {what} is over its limit"))
@@ -237,7 +289,7 @@ fn decode<T: DeserializeOwned>(
     postcard::from_bytes(&bytes).map_err(|_| ApiError::malformed(what))
 }
 
-fn encode<T: Serialize>(value: &T) -> Answer {
+pub(super) fn encode<T: Serialize>(value: &T) -> Answer {
     let bytes =
         postcard::to_allocvec(value).map_err(|_| HubError::from(beatcheck_wire::WireError::Malformed("answer")))?;
     Ok(binary(bytes, "no-store"))

@@ -1,20 +1,23 @@
 //! Bringing a compartment to its manifest's state: deltas in one transaction, a snapshot as a new generation.
 
-use super::{CompartmentChange, Run, SyncProgress, store_fault};
+use super::{CompartmentChange, Note, SyncProgress, Worker, store_fault};
 use crate::ClientError;
 use crate::device::{HeldMeta, doc, encode};
 use crate::keyring;
 use beatcheck_store::{Checkpoint, Compartment, StoreError};
 use beatcheck_sync::{ApplyFault, Event, Route, RouteKind, SyncFault};
-use beatcheck_wire::batch::Change;
-use beatcheck_wire::{Hash32, Manifest, SegmentRef, WireError, segment};
+use beatcheck_wire::batch::{Change, Context};
+use beatcheck_wire::segment::{self, OpenAs};
+use beatcheck_wire::{Hash32, Manifest, SegmentRef, WireError};
 use std::cell::Cell;
 use std::sync::Arc;
 
 /// Opens staged segments one after the other: one segment's rows in memory at a time.
 struct Rows<'a, 'b> {
-    run: &'a Run<'b>,
+    worker: &'a Worker<'b>,
     segments: std::slice::Iter<'a, SegmentRef>,
+    context: Context<'a>,
+    dictionary: Option<&'a [u8]>,
     epochs: &'a [(u32, [u8; 32])],
     now: std::vec::IntoIter<Change>,
     damaged: &'a Cell<Option<Hash32>>,
@@ -29,10 +32,11 @@ impl Iterator for Rows<'_, '_> {
                 return Some(Ok(change));
             }
             let s = self.segments.next()?;
-            let opened = self.run.staging.segment(&s.hash, s.frames).and_then(|bytes| {
-                let key = self.epochs.iter().find(|(e, _)| *e == s.key_epoch).ok_or(WireError::BadFrame)?;
+            let opened = self.worker.staging.segment(&s.hash, s.frames).and_then(|bytes| {
+                let (_, key) = self.epochs.iter().find(|(e, _)| *e == s.key_epoch).ok_or(WireError::BadFrame)?;
                 let bytes = bytes.ok_or(WireError::Truncated)?;
-                Ok(segment::open(&bytes, &s.hash, &key.1)?)
+                let how = OpenAs { context: self.context, dictionary: self.dictionary, key };
+                Ok(segment::open(&bytes, &s.hash, &how)?)
             });
             match opened {
                 Ok(changes) => self.now = changes.into_iter(),
@@ -48,14 +52,14 @@ impl Iterator for Rows<'_, '_> {
     }
 }
 
-impl Run<'_> {
+impl Worker<'_> {
     /// Applies; reports the event for the machine. What was held is untouched unless it succeeds.
-    pub(super) fn apply(&mut self, manifest: &Manifest, hash: Hash32, route: &Route) -> Event {
+    pub(super) fn apply(&self, manifest: &Manifest, hash: Hash32, route: &Route) -> Event {
         let damaged = Cell::new(None);
         match self.try_apply(manifest, hash, route, &damaged) {
             Ok(change) => {
-                (self.progress)(SyncProgress::Usable { compartment: change.compartment.clone() });
-                self.report.compartments.push(change);
+                self.tell(Note::Progress(SyncProgress::Usable { compartment: change.compartment.clone() }));
+                self.tell(Note::Changed(Box::new(change)));
                 Event::Applied(manifest.compartment)
             }
             Err(e) => {
@@ -80,7 +84,7 @@ impl Run<'_> {
         damaged: &Cell<Option<Hash32>>,
     ) -> Result<CompartmentChange, ClientError> {
         let device = self.device;
-        let name = self.name(&m.compartment);
+        let name = device.name(&m.compartment);
         let keys = device.ring().keys.compartment(&m.compartment).cloned().ok_or(ClientError::Keyring)?;
         let expect = Checkpoint {
             watermark: m.watermark,
@@ -89,9 +93,15 @@ impl Run<'_> {
             rows: m.rows,
             unsearchable: m.unsearchable,
         };
+        let dictionary = match &m.dictionary {
+            Some(d) => device.dictionary(&m.compartment, d).inspect_err(|_| damaged.set(Some(d.hash)))?,
+            None => None,
+        };
         let mut rows = Rows {
-            run: self,
+            worker: self,
             segments: route.segments.iter(),
+            context: Context { kind: m.kind, source: &m.source },
+            dictionary: dictionary.as_deref(),
             epochs: &keys.epochs,
             now: Vec::new().into_iter(),
             damaged,
@@ -125,7 +135,9 @@ impl Run<'_> {
             watermark: m.watermark,
             applied_at: device.now(),
         };
-        device.state.put_all(&[(format!("{}{}", doc::HELD, m.compartment).as_str(), Some(&encode(&meta)?))])?;
+        let (held, index) = (format!("{}{}", doc::HELD, m.compartment), format!("{}{}", doc::INDEX, m.compartment));
+        device.state.put_all(&[(held.as_str(), Some(&encode(&meta)?)), (index.as_str(), None)])?;
+        device.arriving(|all| all.remove(&m.compartment));
         device.reload()?;
         for s in &route.segments {
             self.staging.drop_segment(&s.hash, s.frames)?;
@@ -156,8 +168,9 @@ impl Run<'_> {
         let (file, file_key): ([u8; 16], [u8; 32]) = (device.env.random()?, device.env.random()?);
         let of = m.rows;
         // The store says how often: now and then, and at the end.
-        let mut progress =
-            |rows: u64| (self.progress)(SyncProgress::Applying { compartment: name.to_owned(), rows, of });
+        let mut progress = |rows: u64| {
+            self.tell(Note::Progress(SyncProgress::Applying { compartment: name.to_owned(), rows, of }));
+        };
         let path = device.home.record_file(&file);
         let fresh = Compartment::build(&path, &keyring::key(&file_key), m.kind, rows, expect, &mut progress)?;
         let mut ring = device.ring();

@@ -25,7 +25,7 @@ impl Run<'_> {
         let known = ring.keys.compartments.iter().map(|c| c.id).chain(before.held.keys().copied());
         let gone: BTreeSet<CompartmentId> =
             known.filter(|id| !grant.compartments.iter().any(|c| c.id == *id)).collect();
-        let names: Vec<String> = gone.iter().map(|id| self.name(id)).collect();
+        let names: Vec<String> = gone.iter().map(|id| device.name(id)).collect();
         for id in &gone {
             device.shelf.take(id);
         }
@@ -63,7 +63,11 @@ impl Run<'_> {
             let view = View { grant: Some(grant.clone()), policy: Some(policy.clone()), ..(*before).clone() };
             device.account(&view, device.now(), receipts)?;
         }
-        let held: Vec<String> = gone.iter().map(|id| format!("{}{id}", doc::HELD)).collect();
+        // All that is kept beside the rows goes with them; the ciphertext of dictionary and index has no key any more.
+        let beside = [doc::HELD, doc::DICTIONARY, doc::INDEX, doc::INTEGRITY];
+        let held: Vec<String> =
+            gone.iter().flat_map(|id| beside.iter().map(move |prefix| format!("{prefix}{id}"))).collect();
+        device.arriving(|all| all.retain(|id, _| !gone.contains(id)));
         let mut documents: Vec<(&str, Option<&[u8]>)> =
             vec![(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))];
         documents.extend(held.iter().map(|name| (name.as_str(), None)));
@@ -94,7 +98,7 @@ impl Run<'_> {
             return Ok(());
         }
         let body = encode(&RenewRequest { csr: tls::certificate_request(&device.vault)? })?;
-        let answer = self.transport.call(Method::POST, "/v1/renew", body).await.map_err(refusal)?;
+        let answer = self.asking.transport.call(Method::POST, "/v1/renew", body).await.map_err(refusal)?;
         let response: EnrolResponse = decode(&answer)?;
         device.state.put_all(&[
             (doc::CERTIFICATES, Some(&encode(&response.certificates)?)),

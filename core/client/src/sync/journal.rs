@@ -40,7 +40,7 @@ impl Run<'_> {
             }
             let sent = entries.len() as u64;
             let batch = self.device.batch(previous, entries)?;
-            let ack = upload(&self.transport, self.device, &batch).await?;
+            let ack = upload(&self.asking.transport, self.device, &batch).await?;
             self.device.journal.ack(ack.acked)?;
             self.report.journal_sent += sent;
             if ack.acked >= until {

@@ -5,7 +5,7 @@
 //! goes wrong with a relay costs one request more, to the hub, and never the sync. After [`RELAY_STRIKES`] such costs it is
 //! left alone until the next sync. The fault itself is nobody's business but the log's: there is always the hub.
 
-use super::fetch;
+use super::{Note, fetch};
 use crate::ClientError;
 use crate::device::{Device, doc};
 use crate::transport::{LinkFault, Meter, Transport};
@@ -82,34 +82,35 @@ impl Device {
     }
 }
 
-/// Frames from the relay, if there is one that may be asked: then they are on their way to the machine. `None`: ask the hub.
-pub(super) async fn frames(relay: Option<&Relay>, want: &Want, events: &mpsc::Sender<Event>) -> Option<Event> {
-    let (relay, Want::Frames { segment, total, bytes, .. }) = (relay?, want) else { return None };
+/// Frames from the relay, if there is one that may be asked: whether they are on their way to the machine. If not, the
+/// hub is to be asked.
+pub(super) async fn frames(relay: Option<&Relay>, want: &Want, notes: &mpsc::Sender<Note>) -> bool {
+    let (Some(relay), Want::Frames { segment, total, bytes, .. }) = (relay, want) else { return false };
     if !relay.may_be_asked(segment) {
-        return None;
+        return false;
     }
     let frames = match relay.ask(want, bytes.len()).await {
         Ok(frames) => frames,
         Err(fault) => {
             relay.strike(&fault);
-            return None;
+            return false;
         }
     };
     if bytes.start == 0 && bytes.end == *total {
         let all: Vec<u8> = frames.iter().flat_map(|(_, frame)| frame).copied().collect();
         if Hash32::of(&all) != *segment {
             relay.strike(&LinkFault::Broken("it sent something else than the segment".into()));
-            return None;
+            return false;
         }
     } else {
         relay.doubts().unproven.insert(*segment);
     }
     for (index, bytes) in frames {
-        if events.send(Event::Frame { segment: *segment, index, bytes }).await.is_err() {
+        if notes.send(Note::Event(Event::Frame { segment: *segment, index, bytes })).await.is_err() {
             break; // The receiver is gone only when the sync has ended.
         }
     }
-    Some(Event::FramesEnd { segment: *segment })
+    true
 }
 
 impl Relay {
@@ -144,7 +145,7 @@ impl Relay {
         timeout(CONNECT, self.transport.ready()).await.map_err(|_| silent("no connection in time"))??;
         // There is room for all of them, so that the fetch never waits for whoever takes them out.
         let (keep, mut kept) = mpsc::channel(bytes / FRAME + 2);
-        match timeout(PATIENCE, fetch::fetch(&self.transport, want, &keep)).await {
+        match timeout(PATIENCE, fetch::range(&self.transport, want, &keep)).await {
             Ok(done) => done?,
             Err(_) => {
                 self.transport.drop_link().await;
@@ -152,8 +153,8 @@ impl Relay {
             }
         };
         let mut frames = Vec::new();
-        while let Ok(event) = kept.try_recv() {
-            if let Event::Frame { index, bytes, .. } = event {
+        while let Ok(note) = kept.try_recv() {
+            if let Note::Event(Event::Frame { index, bytes, .. }) = note {
                 frames.push((index, bytes));
             }
         }

@@ -15,6 +15,8 @@ pub enum SyncProgress {
         bytes: u64,
         /// Planned.
         of: u64,
+        /// Bytes a second of late.
+        bytes_per_s: u64,
     },
     /// Rows being applied.
     Applying {
@@ -27,6 +29,11 @@ pub enum SyncProgress {
     },
     /// A compartment has its new state and answers from it.
     Usable {
+        /// Compartment's name.
+        compartment: String,
+    },
+    /// A compartment's list of marks answers: what is on it is possible, until its records have come.
+    MarksUsable {
         /// Compartment's name.
         compartment: String,
     },
@@ -50,6 +57,10 @@ pub struct SyncReport {
     pub withdrawn: Vec<String>,
     /// Compartments that could not be brought forward.
     pub failed: Vec<Failure>,
+    /// Compartments that wait for a network that is not paid for by volume, or for another day: policy's budget is spent.
+    pub deferred: Vec<String>,
+    /// Compartments whose stored rows were not what was published, and that were mended.
+    pub mended: Vec<Mended>,
     /// Why the sync as a whole ended early, if it did.
     pub fault: Option<Failure>,
     /// Requests made.
@@ -100,6 +111,19 @@ pub struct CompartmentChange {
     pub watermark: u64,
     /// Digest of what is stored, equal to the manifest's.
     pub digest: String,
+}
+
+/// How a compartment was mended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mended {
+    /// Its name.
+    pub compartment: String,
+    /// Rows that were fetched again.
+    pub rows: u64,
+    /// Bytes that the hub's answers took; 0 for a rebuild, whose bytes are in `compartments`.
+    pub bytes: u64,
+    /// Whether all of it was fetched anew.
+    pub rebuilt: bool,
 }
 
 /// A failure with its stable code.

@@ -1,17 +1,23 @@
-//! A delta onto a file that is being read: one transaction, by id, proven before it commits.
+//! Deltas onto a file that is being read: one transaction, by id, proven before it commits.
+//!
+//! Several deltas may come as one stream, so a record may change more than once in it. What happens to each is put
+//! together in RAM first: a patch onto a record that has just come gives a record, a patch onto a patch one patch. A
+//! patch or deletion names its row by the first bytes of the id. They must be enough: a name that fits two rows, or a
+//! patch whose row is not there, says that what is held is not what the hub thinks, like a digest that differs.
 
-use super::births::{self, Birth};
-use super::keys::{Keys, LookKey, Token, keys_of};
-use super::{Checkpoint, Compartment, looks, postings};
-use crate::filter::{self, Class};
+use super::entries::Entries;
+use super::{Checkpoint, Compartment};
+use crate::StoreError;
 use crate::persons::index::Index;
-use crate::{StoreError, pool};
+use crate::pool::{self, Stamp};
 use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::WireError;
 use beatcheck_wire::batch::{Change, Op};
 use beatcheck_wire::digest::{RowDigest, canonical, from_canonical};
-use rusqlite::{Connection, OptionalExtension, ToSql};
+use beatcheck_wire::patch::Patch;
+use rusqlite::{Connection, OptionalExtension};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// Ids reported of one delta, at most.
 pub const TOUCHED_MAX: usize = 100_000;
@@ -45,6 +51,7 @@ pub(super) fn apply(
         }
         drawn.push(change?);
     }
+    let mut reached = None;
     let result = held_in.write(|tx| {
         let held = pool::checkpoint(tx)?;
         if held.watermark < from {
@@ -53,68 +60,123 @@ pub(super) fn apply(
         if expect.watermark < held.watermark {
             return Err(StoreError::WrongBase { held: held.watermark, from: expect.watermark });
         }
-        let mut last: BTreeMap<RecordId, Change> = BTreeMap::new();
+        let mut net = Net::default();
         for change in drawn.drain(..).filter(|c| c.seq > held.watermark) {
-            match last.get(&change.op.id()) {
-                Some(seen) if seen.seq > change.seq => {}
-                _ => {
-                    last.insert(change.op.id(), change);
-                }
-            }
+            net.take(tx, change)?;
         }
+        let repairs = pool::repairs(tx)?;
+        let (was, will) = (held.stamp(repairs), expect.stamp(repairs));
         let state = pool::meta(tx, "digest")?.ok_or(StoreError::Corrupt)?;
         let mut delta = Delta {
             conn: tx,
+            entries: Entries { conn: tx, added: Vec::new() },
             kind: held_in.kind,
             digest: RowDigest::from_bytes(&state).map_err(|_| StoreError::Corrupt)?,
             out: Applied::default(),
-            new_keys: Vec::new(),
         };
-        for (id, change) in last {
-            delta.change(id, change.op)?;
+        for (id, (_, op)) in net.0 {
+            delta.change(id, op)?;
         }
         let rows = (held.rows + delta.out.inserted).checked_sub(delta.out.deleted).ok_or(StoreError::Corrupt)?;
         if delta.digest.finish() != expect.digest || rows != expect.rows {
             return Err(StoreError::DigestMismatch);
         }
+        reached = Some(will);
         pool::set_meta(tx, "digest", &delta.digest.to_bytes())?;
         expect.write(tx)?;
         if held_in.has_index() {
             // While the old one still answers: no check is to load it (rule 10).
-            held_in.keep(Index::load(tx, expect.stamp())?)?;
+            held_in.keep(Index::load(tx, will)?)?;
         }
         // Before the commit: whoever sees the new state must find its keys in the filter.
         if let Ok(mut filter) = held_in.filter.write()
-            && !filter.as_mut().is_some_and(|f| f.add(&held.stamp(), expect.stamp(), &delta.new_keys))
+            && !filter.as_mut().is_some_and(|f| f.add(&was, will, &delta.entries.added))
         {
             *filter = None;
         }
         Ok(delta.out)
     });
-    match &result {
-        Ok(_) => settle(held_in, expect),
+    match (&result, reached) {
+        (Ok(_), Some(now)) => settle(held_in, now),
         // Its rids were never committed: another process may reach the same state with others.
-        Err(_) => held_in.forget_index(expect.stamp()),
+        (Err(_), Some(never)) => held_in.forget_index(never),
+        (_, None) => {}
     }
     result
 }
 
 /// After the commit: what stands in RAM now covers the new state.
-fn settle(held_in: &Compartment, expect: &Checkpoint) {
+fn settle(held_in: &Compartment, now: Stamp) {
     if let Ok(mut filter) = held_in.filter.write()
         && let Some(f) = filter.as_mut()
     {
-        f.advance(expect.stamp());
+        f.advance(now);
     }
-    held_in.settle_index(expect.stamp());
+    held_in.settle_index(now);
+}
+
+/// What a stream does to each record in the end, by id; and the sequence of the last change.
+#[derive(Default)]
+struct Net(BTreeMap<RecordId, (u64, Op)>);
+
+impl Net {
+    fn take(&mut self, conn: &Connection, change: Change) -> Result<(), StoreError> {
+        let Some(id) = self.named(conn, &change)? else { return Ok(()) };
+        match self.0.entry(id) {
+            Entry::Vacant(v) => drop(v.insert((change.seq, change.op))),
+            Entry::Occupied(o) if o.get().0 > change.seq => {}
+            Entry::Occupied(o) => {
+                let (seq, op) = o.into_mut();
+                *seq = change.seq;
+                match (&mut *op, change.op) {
+                    (Op::Upsert(record), Op::Patch(later)) => later.apply(record)?,
+                    (Op::Patch(patch), Op::Patch(later)) => patch.absorb(&later),
+                    (Op::Delete { .. }, Op::Patch(_)) => return Err(StoreError::DigestMismatch),
+                    (op, later) => *op = later,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The one record that a change is about; none if it deletes what is gone, or patches what a later change deleted.
+    fn named(&self, conn: &Connection, change: &Change) -> Result<Option<RecordId>, StoreError> {
+        if let Op::Upsert(record) = &change.op {
+            return Ok(Some(record.id));
+        }
+        let (first, last) = change.op.row().range();
+        let mut found = None;
+        let mut gone_later = false;
+        for (id, (seq, op)) in self.0.range(first..=last) {
+            match op {
+                Op::Delete { .. } => gone_later |= *seq > change.seq,
+                _ if found.is_some() => return Err(StoreError::DigestMismatch),
+                _ => found = Some(*id),
+            }
+        }
+        let mut statement = conn.prepare_cached("SELECT id FROM rec WHERE id BETWEEN ?1 AND ?2")?;
+        let mut rows = statement.query((&first.0[..], &last.0[..]))?;
+        while let Some(row) = rows.next()? {
+            let id = RecordId(row.get(0)?);
+            match found {
+                _ if self.0.contains_key(&id) => {}
+                Some(_) => return Err(StoreError::DigestMismatch),
+                None => found = Some(id),
+            }
+        }
+        match (found, &change.op) {
+            (None, Op::Patch(_)) if !gone_later => Err(StoreError::DigestMismatch),
+            (found, _) => Ok(found),
+        }
+    }
 }
 
 struct Delta<'c> {
     conn: &'c Connection,
+    entries: Entries<'c>,
     kind: RecordKind,
     digest: RowDigest,
     out: Applied,
-    new_keys: Vec<u64>,
 }
 
 impl Delta<'_> {
@@ -124,37 +186,50 @@ impl Delta<'_> {
             .prepare_cached("SELECT rid,row FROM rec WHERE id=?1")?
             .query_row([&id.0[..]], |r| Ok((r.get(0)?, r.get(1)?)))
             .optional()?;
-        match (old, op) {
-            (None, Op::Delete { .. }) => return Ok(()),
+        let changed = match (old, op) {
+            (None, Op::Delete { .. }) => false,
+            // It was there when it was named.
+            (None, Op::Patch(_)) => return Err(StoreError::Corrupt),
             (Some((rid, row)), Op::Delete { .. }) => {
                 self.digest.remove(&row);
-                self.reindex(rid, Some(&from_canonical(&row).map_err(|_| StoreError::Corrupt)?), None)?;
+                self.entries.reindex(rid, Some(&held(&row)?), None)?;
                 self.conn.prepare_cached("DELETE FROM rec WHERE rid=?1")?.execute([rid])?;
                 self.out.deleted += 1;
+                true
             }
             (None, Op::Upsert(record)) => {
                 let row = self.canonical(&record)?;
                 self.conn.prepare_cached("INSERT INTO rec(id,row) VALUES(?1,?2)")?.execute((&id.0[..], &row))?;
-                self.reindex(self.conn.last_insert_rowid(), None, Some(&record))?;
+                self.entries.reindex(self.conn.last_insert_rowid(), None, Some(&record))?;
                 self.digest.add(&row);
                 self.out.inserted += 1;
+                true
             }
-            (Some((rid, old)), Op::Upsert(record)) => {
-                let row = self.canonical(&record)?;
-                if row == old {
-                    return Ok(());
-                }
-                self.digest.remove(&old);
-                self.digest.add(&row);
-                self.reindex(rid, Some(&from_canonical(&old).map_err(|_| StoreError::Corrupt)?), Some(&record))?;
-                self.conn.prepare_cached("UPDATE rec SET row=?2 WHERE rid=?1")?.execute((rid, &row))?;
-                self.out.updated += 1;
+            (Some((rid, old)), Op::Upsert(record)) => self.replace(rid, &old, &held(&old)?, &record)?,
+            (Some((rid, old)), Op::Patch(patch)) => {
+                let before = held(&old)?;
+                let after = patched(&patch, before.clone())?;
+                self.replace(rid, &old, &before, &after)?
             }
-        }
-        if self.out.touched.len() < TOUCHED_MAX {
+        };
+        if changed && self.out.touched.len() < TOUCHED_MAX {
             self.out.touched.push(id);
         }
         Ok(())
+    }
+
+    /// Writes the new form of a row; false if it is the one that is there.
+    fn replace(&mut self, rid: i64, old: &[u8], before: &Record, after: &Record) -> Result<bool, StoreError> {
+        let row = self.canonical(after)?;
+        if row == old {
+            return Ok(false);
+        }
+        self.digest.remove(old);
+        self.digest.add(&row);
+        self.entries.reindex(rid, Some(before), Some(after))?;
+        self.conn.prepare_cached("UPDATE rec SET row=?2 WHERE rid=?1")?.execute((rid, &row))?;
+        self.out.updated += 1;
+        Ok(true)
     }
 
     fn canonical(&self, record: &Record) -> Result<Vec<u8>, StoreError> {
@@ -163,123 +238,14 @@ impl Delta<'_> {
         }
         Ok(canonical(record)?)
     }
-
-    /// Takes away the keys that only the old form has and adds those that only the new one has.
-    fn reindex(&mut self, rid: i64, old: Option<&Record>, new: Option<&Record>) -> Result<(), StoreError> {
-        let (old, new) = (KeySet::of(old), KeySet::of(new));
-        for (table, key) in old.text.iter().filter(|k| !new.text.contains(k)) {
-            self.conn.prepare_cached(&format!("DELETE FROM {table} WHERE key=?1 AND rid=?2"))?.execute((key, rid))?;
-        }
-        for (table, key) in new.text.iter().filter(|k| !old.text.contains(k)) {
-            self.conn.prepare_cached(&format!("INSERT INTO {table}(key,rid) VALUES(?1,?2)"))?.execute((key, rid))?;
-            self.new_keys.extend(Class::of_table(table).map(|class| filter::hash(class, key)));
-        }
-        if old.birth != new.birth {
-            births::set(self.conn, rid, &new.birth)?;
-        }
-        if old.look != new.look {
-            looks::set(self.conn, rid, &new.look)?;
-        }
-        for key in old.places.iter().filter(|k| !new.places.contains(k)) {
-            self.edit_block(PLACE, key, rid, false)?;
-        }
-        for key in new.places.iter().filter(|k| !old.places.contains(k)) {
-            self.edit_block(PLACE, key, rid, true)?;
-        }
-        for token in old.tokens.iter().filter(|t| !new.tokens.contains(t)) {
-            self.forget(token, rid)?;
-        }
-        for token in new.tokens.iter().filter(|t| !old.tokens.contains(t)) {
-            self.learn(token, rid)?;
-        }
-        Ok(())
-    }
-
-    fn learn(&self, (role, token): &Token, rid: i64) -> Result<(), StoreError> {
-        let tid: i64 = self
-            .conn
-            .prepare_cached(
-                "INSERT INTO vocab(token,role,phonetic,bearers) VALUES(?1,?2,?3,1)
-                 ON CONFLICT(token,role) DO UPDATE SET bearers=bearers+1 RETURNING tid",
-            )?
-            .query_row((token, *role as u8, beatcheck_search::phonetic_key(token)), |r| r.get(0))?;
-        self.edit_block(POSTING, &tid, rid, true)
-    }
-
-    fn forget(&self, (role, token): &Token, rid: i64) -> Result<(), StoreError> {
-        let (tid, bearers): (i64, i64) = self
-            .conn
-            .prepare_cached("UPDATE vocab SET bearers=bearers-1 WHERE token=?1 AND role=?2 RETURNING tid,bearers")?
-            .query_row((token, *role as u8), |r| Ok((r.get(0)?, r.get(1)?)))?;
-        self.edit_block(POSTING, &tid, rid, false)?;
-        if bearers <= 0 {
-            self.conn.prepare_cached("DELETE FROM vocab WHERE tid=?1")?.execute([tid])?;
-        }
-        Ok(())
-    }
-
-    /// Adds a rid to the block of a key, or takes it away; `table` holds blocks by `column`.
-    fn edit_block(
-        &self,
-        (table, column): (&str, &str),
-        key: &dyn ToSql,
-        rid: i64,
-        present: bool,
-    ) -> Result<(), StoreError> {
-        let block = postings::block_of(rid);
-        let old: Option<Vec<u8>> = self
-            .conn
-            .prepare_cached(&format!("SELECT rids FROM {table} WHERE {column}=?1 AND block=?2"))?
-            .query_row((key, block), |r| r.get(0))
-            .optional()?;
-        match postings::edit(old.as_deref().unwrap_or_default(), postings::place_of(rid), present)? {
-            Some(bytes) => self
-                .conn
-                .prepare_cached(&format!("INSERT OR REPLACE INTO {table}({column},block,rids) VALUES(?1,?2,?3)"))?
-                .execute((key, block, bytes))?,
-            None => self
-                .conn
-                .prepare_cached(&format!("DELETE FROM {table} WHERE {column}=?1 AND block=?2"))?
-                .execute((key, block))?,
-        };
-        Ok(())
-    }
 }
 
-/// Tables of posting blocks, each with the column of its keys.
-const PLACE: (&str, &str) = ("place", "key");
-const POSTING: (&str, &str) = ("posting", "tid");
-
-/// Keys by table; empty for a record that is not there.
-#[derive(Default)]
-struct KeySet {
-    text: Vec<(&'static str, String)>,
-    birth: Birth,
-    look: LookKey,
-    places: Vec<String>,
-    tokens: Vec<Token>,
+fn held(row: &[u8]) -> Result<Record, StoreError> {
+    from_canonical(row).map_err(|_| StoreError::Corrupt)
 }
 
-impl KeySet {
-    fn of(record: Option<&Record>) -> Self {
-        match record.map(keys_of) {
-            None | Some(Keys::Variant) => Self::default(),
-            Some(Keys::Vehicle { vrm, folded, vin, vin_tail, look, links }) => Self {
-                text: [("vrm", vrm), ("folded", folded), ("vin", vin), ("vin_tail", vin_tail)]
-                    .into_iter()
-                    .filter_map(|(table, key)| Some((table, key?)))
-                    .chain(links.into_iter().map(|l| ("link", l)))
-                    .collect(),
-                look,
-                ..Self::default()
-            },
-            Some(Keys::Person { tokens, birth, idents, places, links }) => Self {
-                text: idents.into_iter().map(|i| ("ident", i)).chain(links.into_iter().map(|l| ("link", l))).collect(),
-                birth,
-                places,
-                tokens,
-                look: LookKey::default(),
-            },
-        }
-    }
+/// The record with a patch on it. One that does not take it is not the record it was found as.
+pub(super) fn patched(patch: &Patch, mut record: Record) -> Result<Record, StoreError> {
+    patch.apply(&mut record).map_err(|_| StoreError::DigestMismatch)?;
+    Ok(record)
 }

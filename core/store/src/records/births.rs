@@ -87,6 +87,32 @@ pub(crate) fn set(conn: &Connection, rid: i64, birth: &Birth) -> Result<(), Stor
     Ok(())
 }
 
+/// Forgets those who do not stay.
+pub(super) fn keep_only(conn: &Connection, stays: &dyn Fn(i64) -> bool) -> Result<(), StoreError> {
+    let mut changed: Vec<(i64, Vec<u8>)> = Vec::new();
+    let mut statement = conn.prepare("SELECT block,dates FROM birth")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (block, mut bytes): (i64, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let held = bytes.clone();
+        for rid in (0..BLOCK as i64).map(|place| block << BLOCK_BITS | place).filter(|rid| !stays(*rid)) {
+            put(&mut bytes, u32::try_from(rid).map_err(|_| StoreError::Corrupt)?, &Birth::default())?;
+        }
+        if bytes != held {
+            changed.push((block, bytes));
+        }
+    }
+    for (block, bytes) in changed {
+        conn.prepare_cached("UPDATE birth SET dates=?2 WHERE block=?1")?.execute((block, bytes))?;
+    }
+    let mut statement = conn.prepare("SELECT DISTINCT rid FROM birth_more")?;
+    let gone: Vec<i64> = statement.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
+    for rid in gone.into_iter().filter(|rid| !stays(*rid)) {
+        conn.prepare_cached("DELETE FROM birth_more WHERE rid=?1")?.execute([rid])?;
+    }
+    Ok(())
+}
+
 fn put(bytes: &mut [u8], rid: u32, birth: &Birth) -> Result<(), StoreError> {
     let place = rid as usize % BLOCK;
     let word = birth.dates.first().copied().unwrap_or(0) & DATE | u32::from(birth.sex) << DATE_BITS;

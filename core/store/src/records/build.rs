@@ -1,10 +1,11 @@
 //! The bulk load of a new generation.
 //!
 //! Rows go in as they come; their keys are gathered in RAM, sorted, and written once in order, which is several times
-//! cheaper than keeping indexes while loading. A row that a later change of the same stream replaces gets a new rid, and
-//! the old one's keys are dropped at the end. Nothing waits for the disk until all is there and proven: a crash leaves
+//! cheaper than keeping indexes while loading. A row that a later change of the same stream replaces or patches gets a new
+//! rid, and the old one's keys are dropped at the end. Nothing waits for the disk until all is there and proven: a crash leaves
 //! a file without a checkpoint, which does not open.
 
+use super::apply::patched;
 use super::births::{self, Birth};
 use super::keys::{Keys, Token, keys_of};
 use super::{Checkpoint, SCHEMA, looks, postings};
@@ -12,10 +13,11 @@ use crate::db::{self, Role};
 use crate::{Key, StoreError, files, pool};
 use beatcheck_model::{RecordId, RecordKind};
 use beatcheck_wire::batch::{Change, Op};
-use beatcheck_wire::digest::{RowDigest, canonical};
+use beatcheck_wire::digest::{RowDigest, canonical, from_canonical};
+use beatcheck_wire::patch::RowRef;
 use beatcheck_wire::{Hash32, WireError};
 use rusqlite::{Connection, OptionalExtension};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 /// Changes between two calls of `progress`.
@@ -68,6 +70,7 @@ pub(super) fn build(
 #[derive(Default)]
 struct Load {
     ids: HashMap<RecordId, u32>,
+    names: Option<Names>,
     dead: HashSet<u32>,
     digest: RowDigest,
     next: u32,
@@ -90,15 +93,27 @@ struct Load {
 
 impl Load {
     fn change(&mut self, conn: &Connection, kind: RecordKind, op: Op) -> Result<(), StoreError> {
-        if let Some(old) = self.ids.remove(&op.id()) {
+        let id = match &op {
+            Op::Upsert(record) => Some(record.id),
+            _ => self.named(&op.row())?,
+        };
+        let mut held = None;
+        if let Some(old) = id.and_then(|id| self.ids.remove(&id)) {
             let row: Option<Vec<u8>> = conn
                 .prepare_cached("DELETE FROM rec WHERE rid=?1 RETURNING row")?
                 .query_row([old], |r| r.get(0))
                 .optional()?;
-            self.digest.remove(&row.ok_or(StoreError::Corrupt)?);
+            let row = row.ok_or(StoreError::Corrupt)?;
+            self.digest.remove(&row);
             self.dead.insert(old);
+            held = Some(row);
         }
-        let Op::Upsert(record) = op else { return Ok(()) };
+        let record = match (op, held) {
+            (Op::Upsert(record), _) => *record,
+            (Op::Delete { .. }, _) => return Ok(()),
+            (Op::Patch(patch), Some(row)) => patched(&patch, from_canonical(&row)?)?,
+            (Op::Patch(_), None) => return Err(StoreError::DigestMismatch),
+        };
         if record.body.kind() != kind {
             return Err(WireError::Malformed("kind of a record").into());
         }
@@ -108,6 +123,9 @@ impl Load {
         self.digest.add(&row);
         conn.prepare_cached("INSERT INTO rec(rid,id,row) VALUES(?1,?2,?3)")?.execute((rid, &record.id.0[..], &row))?;
         self.ids.insert(record.id, rid);
+        if let Some(names) = &mut self.names {
+            names.add(record.id);
+        }
         match keys_of(&record) {
             Keys::Vehicle { vrm, folded, vin, vin_tail, look, links } => {
                 self.looks.add(rid, look);
@@ -139,10 +157,25 @@ impl Load {
         Ok(())
     }
 
+    /// The one row that a reference names; none if there is none.
+    fn named(&mut self, row: &RowRef) -> Result<Option<RecordId>, StoreError> {
+        let (first, last) = row.range();
+        if first == last {
+            return Ok(Some(first).filter(|id| self.ids.contains_key(id)));
+        }
+        let ids = &self.ids;
+        let names = self.names.get_or_insert_with(|| Names::of(ids));
+        let mut found = names.between(&first, &last).filter(|id| ids.contains_key(id));
+        match (found.next(), found.next()) {
+            (one, None) => Ok(one.copied()),
+            _ => Err(StoreError::DigestMismatch),
+        }
+    }
+
     /// Writes the indexes; the digest's state, the digest, and the number of rows.
     fn finish(mut self, conn: &Connection, kind: RecordKind) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
         let rows = self.ids.len() as u64;
-        self.ids = HashMap::new();
+        (self.ids, self.names) = (HashMap::new(), None);
         let dead = std::mem::take(&mut self.dead);
         for (table, run) in [
             ("vrm", self.vrm),
@@ -169,6 +202,33 @@ impl Load {
         self.posting.sort_unstable();
         write_postings(conn, &self.posting, self.vocab)?;
         Ok((self.digest.to_bytes(), self.digest.finish(), rows))
+    }
+}
+
+/// Ids in their order, for references by their first bytes; gathered when the first one comes, which is after the
+/// snapshot. Some may have gone since.
+struct Names {
+    sorted: Vec<RecordId>,
+    since: BTreeSet<RecordId>,
+}
+
+impl Names {
+    fn of(ids: &HashMap<RecordId, u32>) -> Self {
+        let mut sorted: Vec<RecordId> = ids.keys().copied().collect();
+        sorted.sort_unstable();
+        Self { sorted, since: BTreeSet::new() }
+    }
+
+    fn add(&mut self, id: RecordId) {
+        if self.sorted.binary_search(&id).is_err() {
+            self.since.insert(id);
+        }
+    }
+
+    fn between(&self, first: &RecordId, last: &RecordId) -> impl Iterator<Item = &RecordId> {
+        let from = self.sorted.partition_point(|id| id < first);
+        let to = from + self.sorted[from..].partition_point(|id| id <= last);
+        self.sorted[from..to].iter().chain(self.since.range(first..=last))
     }
 }
 

@@ -7,11 +7,15 @@
 mod apply;
 pub(crate) mod births;
 mod build;
+mod entries;
 pub(crate) mod keys;
 pub(crate) mod looks;
 pub(crate) mod postings;
+mod repair;
+mod scrub;
 
 pub use apply::{APPLY_MAX, Applied, TOUCHED_MAX};
+pub use scrub::{Scrub, ScrubResult, ScrubStep};
 
 use crate::filter::Filter;
 use crate::marks::Marks;
@@ -23,7 +27,7 @@ use crate::{Key, StoreError, db, files};
 use beatcheck_model::{Record, RecordId, RecordKind};
 use beatcheck_wire::Hash32;
 use beatcheck_wire::batch::Change;
-use beatcheck_wire::digest::{self, RowDigest};
+use beatcheck_wire::digest;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -52,8 +56,8 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    pub(crate) fn stamp(&self) -> Stamp {
-        (self.watermark, self.digest)
+    pub(crate) fn stamp(&self, repairs: u64) -> Stamp {
+        (self.watermark, self.digest, repairs)
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -86,6 +90,12 @@ impl<T> Kept<T> {
         let loaded = Arc::new(load(read.conn()?)?);
         *self.0.write().map_err(|_| StoreError::Closed)? = Some((stamp, loaded.clone()));
         Ok(loaded)
+    }
+
+    fn forget(&self) {
+        if let Ok(mut kept) = self.0.write() {
+            *kept = None;
+        }
     }
 }
 
@@ -141,12 +151,13 @@ impl Compartment {
 
     /// Builds a new generation from a snapshot and, if they follow in the same stream, the deltas since.
     ///
-    /// `path` must belong to nobody: what is there is removed. A later change to a record replaces an earlier one, and a
-    /// deletion takes it away. `progress` hears the number of changes read, now and then and at the end. Uses memory in
-    /// proportion to the number of rows (some 130 B for each), not to their size.
+    /// `path` must belong to nobody: what is there is removed. A later change to a record replaces an earlier one, a
+    /// patch changes it, and a deletion takes it away. `progress` hears the number of changes read, now and then and at the end. Uses memory in
+    /// proportion to the number of rows (some 150 B for each), not to their size.
     ///
     /// # Errors
-    /// [`StoreError::DigestMismatch`] if the rows are not those of `expect`, the stream's own error, or a failed write.
+    /// [`StoreError::DigestMismatch`] if the rows are not those of `expect`, or a patch or deletion does not name one row;
+    /// the stream's own error, or a failed write.
     /// The file is then gone.
     pub fn build(
         path: &Path,
@@ -168,12 +179,12 @@ impl Compartment {
     /// Applies a delta in one transaction, sorted by id; readers see the old state until it commits.
     ///
     /// `from` is the watermark at which the changes start. Changes already contained (sequence up to the held watermark)
-    /// are skipped, so a delta may overlap what is held.
+    /// are skipped, so a delta may overlap what is held, and several that follow each other may come as one.
     ///
     /// # Errors
     /// [`StoreError::WrongBase`] if something between the held watermark and `from` is missing, or `expect` lies behind
-    /// what is held; [`StoreError::DigestMismatch`] if the result is not what `expect` says; `OverLimit` for more than
-    /// [`APPLY_MAX`] changes; [`StoreError::Full`]. In all cases nothing has changed.
+    /// what is held; [`StoreError::DigestMismatch`] if the result is not what `expect` says, a patch's row is not there, or
+    /// a patch or deletion names several; `OverLimit` for more than [`APPLY_MAX`] changes; [`StoreError::Full`]. In all cases nothing has changed.
     pub fn apply(
         &self,
         from: u64,
@@ -189,22 +200,6 @@ impl Compartment {
     /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
     pub fn checkpoint(&self) -> Result<Checkpoint, StoreError> {
         pool::checkpoint(self.pool.read()?.conn()?)
-    }
-
-    /// Reads every stored row and computes their digest anew, to be compared with the checkpoint's. Also touches each
-    /// page of the rows, so that damage shows as [`StoreError::Corrupt`]. Takes seconds for a million rows.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
-    pub fn scrub(&self) -> Result<Hash32, StoreError> {
-        let read = self.pool.read()?;
-        let mut digest = RowDigest::default();
-        let mut statement = read.conn()?.prepare("SELECT row FROM rec")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            digest.add(row.get_ref(0)?.as_blob().map_err(|_| StoreError::Corrupt)?);
-        }
-        Ok(digest.finish())
     }
 
     /// Records that a newer manifest describes what is held already: nothing but its version and counts changed.
@@ -267,6 +262,20 @@ impl Compartment {
                 self.variants(&mut read)?;
             }
         }
+        Ok(())
+    }
+
+    /// Flips a bit in the `nth` stored row through a connection of its own, behind everybody's back: what a scrub is to
+    /// find. For tests and benches.
+    #[doc(hidden)]
+    pub fn flip_row(&self, nth: u64) -> Result<(), StoreError> {
+        let conn = self.pool.writer()?;
+        let (rid, mut row): (i64, Vec<u8>) =
+            conn.query_row("SELECT rid,row FROM rec ORDER BY rid LIMIT 1 OFFSET ?1", [db::int(nth)], |r| {
+                Ok((r.get(0)?, r.get(1)?))
+            })?;
+        *row.last_mut().ok_or(StoreError::Corrupt)? ^= 1;
+        conn.execute("UPDATE rec SET row=?2 WHERE rid=?1", (rid, row))?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use beatcheck_policy::{Contact, Permit, Request, decide};
 use beatcheck_store::{Checkpoint, Compartment, Key, StoreError};
 use beatcheck_wire::batch::{Change, Op};
 use beatcheck_wire::digest::{RowDigest, canonical};
+use beatcheck_wire::patch::{Patch, RowRef};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{CompartmentId, Grant, GrantedCompartment};
 use std::collections::BTreeMap;
@@ -62,7 +63,33 @@ pub fn upsert(seq: u64, record: Record) -> Change {
 }
 
 pub fn delete(seq: u64, n: u32) -> Change {
-    Change { seq, op: Op::Delete { id: id(n), version: 9, at: Timestamp(0) } }
+    Change { seq, op: Op::Delete { row: named(id(n)), version: 9, at: Timestamp(0) } }
+}
+
+/// A reference to a row of [`id`], of any length: four bytes of these are enough.
+pub fn named(id: RecordId) -> RowRef {
+    RowRef::new(id, 4 + id.0[0] % 13)
+}
+
+/// What turns `old` into `new`, and `also` these fields.
+pub fn patch(seq: u64, old: &Record, new: &Record, also: u64) -> Change {
+    let fields = Patch::diff(old, new).unwrap() | also;
+    Change { seq, op: Op::Patch(Patch { row: named(new.id), ..Patch::of(new, fields) }) }
+}
+
+/// The same changes with a patch for two of three upserts of rows that are there.
+pub fn with_patches(batches: &[Vec<Change>]) -> Vec<Vec<Change>> {
+    let mut hub = Published::default();
+    let mut one = |c: &Change| {
+        let held = hub.rows.get(&c.op.row().range().0);
+        let out = match (&c.op, held) {
+            (Op::Upsert(new), Some(old)) if c.seq % 3 != 0 => patch(c.seq, old, new, c.seq & 0x7F),
+            _ => c.clone(),
+        };
+        hub.apply(std::slice::from_ref(c));
+        out
+    };
+    batches.iter().map(|b| b.iter().map(&mut one).collect()).collect()
 }
 
 /// The hub's side: what is published, and what a manifest would say of it.
@@ -83,9 +110,14 @@ impl Published {
         for c in changes {
             self.watermark = self.watermark.max(c.seq);
             match &c.op {
-                Op::Upsert(r) => self.rows.insert(r.id, (**r).clone()),
-                Op::Delete { id, .. } => self.rows.remove(id),
-            };
+                Op::Upsert(r) => drop(self.rows.insert(r.id, (**r).clone())),
+                Op::Delete { row, .. } => self.rows.retain(|id, _| !row.names(id)),
+                Op::Patch(p) => {
+                    let (first, last) = p.row.range();
+                    let (_, held) = self.rows.range_mut(first..=last).next().expect("patched rows are there");
+                    p.apply(held).unwrap();
+                }
+            }
         }
     }
 

@@ -1,17 +1,27 @@
 //! What the goldens are made of: fixed values, fixed keys, nobody's data.
 
 use beatcheck_model::*;
-use beatcheck_wire::batch::{self, Change, Op};
-use beatcheck_wire::digest;
+use beatcheck_wire::batch::{Change, Context, Op};
 use beatcheck_wire::enrol::{self, EnrolCode, EnrolRequest, EnrolResponse};
 use beatcheck_wire::envelope::{DocKind, SigningKey};
 use beatcheck_wire::journal::{self, Held, JournalBatch, JournalUpload, SealedEntry};
+use beatcheck_wire::patch::{Patch, RowRef};
 use beatcheck_wire::policy::{Policy, Role};
 use beatcheck_wire::*;
+
+mod invalid;
+mod sync;
+
+pub(crate) use invalid::invalid;
+pub(crate) use sync::*;
 
 pub(crate) const DEVICE: DeviceId = CompartmentId([0xDE; 16]);
 pub(crate) const COMPARTMENT: CompartmentId = CompartmentId([0xC0; 16]);
 pub(crate) const COMPARTMENT_KEY: [u8; 32] = [0x22; 32];
+/// The source of the golden batches.
+pub(crate) const SOURCE: &str = "stolen_vehicles";
+/// Bytes of an id that name a row in the golden batches.
+pub(crate) const PREFIX: u8 = 5;
 /// 2024-01-02T03:04:05Z.
 const AT: Timestamp = Timestamp(1_704_164_645_000);
 
@@ -47,38 +57,6 @@ pub(crate) fn manifest_set() -> ManifestSet {
     ManifestSet { manifests: vec![(COMPARTMENT, Hash32::of(b"the bytes of a manifest")), second] }
 }
 
-fn segment_ref(name: &str, bytes: u32, frames: u16) -> SegmentRef {
-    SegmentRef { hash: Hash32::of(name.as_bytes()), bytes, frames, rows: 1000, key_epoch: 2 }
-}
-
-pub(crate) fn manifest() -> Manifest {
-    Manifest {
-        compartment: COMPARTMENT,
-        manifest_version: 7,
-        previous: Hash32::of(b"the manifest before"),
-        key_epoch: 2,
-        schema: RECORD_SCHEMA,
-        source: "stolen_vehicles".into(),
-        kind: RecordKind::Vehicle,
-        as_of: AT,
-        due_by: Some(AT.plus_secs(7200)),
-        last_refused: false,
-        warnings: true,
-        watermark: 5200,
-        rows: 1990,
-        unsearchable: 3,
-        digest: Hash32::of(b"the state of the digest"),
-        snapshot: Snapshot {
-            watermark: 5000,
-            segments: vec![segment_ref("part 1", 200_000, 13), segment_ref("part 2", 150_000, 10)],
-        },
-        deltas: vec![
-            Delta { from: 4900, to: 5100, segments: vec![segment_ref("delta 1", 900, 1)] },
-            Delta { from: 5100, to: 5200, segments: vec![segment_ref("delta 2", 700, 1)] },
-        ],
-    }
-}
-
 pub(crate) fn grant() -> Grant {
     Grant {
         grant_version: 12,
@@ -90,7 +68,7 @@ pub(crate) fn grant() -> Grant {
         compartments: vec![GrantedCompartment {
             id: COMPARTMENT,
             name: "stolen".into(),
-            source: "stolen_vehicles".into(),
+            source: SOURCE.into(),
             kind: RecordKind::Vehicle,
             warnings: true,
             epochs: vec![(2, Hash32::of(&COMPARTMENT_KEY))],
@@ -194,23 +172,45 @@ pub(crate) fn records() -> [(&'static str, Record); 2] {
     [("vehicle", vehicle(1)), ("person", person(2))]
 }
 
-/// Name, kind, changes and salt: in each two upserts around a deletion, and no optional value in the second.
-pub(crate) fn batches() -> [(&'static str, RecordKind, Vec<Change>, [u8; 16]); 2] {
-    let changes = |first: Record, mut third: Record| {
+/// The context of a golden batch.
+pub(crate) const fn context(kind: RecordKind) -> Context<'static> {
+    Context { kind, source: SOURCE }
+}
+
+/// Name, kind, changes and salt. In each: an upsert whose id is written out, a deletion, an upsert whose id follows from
+/// its key and that has no optional value, a patch of some fields, a patch of none.
+pub(crate) fn batches() -> [(&'static str, RecordKind, Vec<Change>, [u8; 16]); 3] {
+    let changes = |first: Record, mut third: Record, patched: u64| {
+        let kind = third.body.kind();
         (third.created, third.updated, third.expires, third.flags) = (None, None, None, Vec::new());
         if let Body::Vehicle(v) = &mut third.body {
             v.vrm = None;
         }
-        let gone = Op::Delete { id: RecordId([9; 16]), version: 4, at: AT };
-        vec![
-            Change { seq: 5101, op: Op::Upsert(Box::new(first)) },
-            Change { seq: 5150, op: gone },
-            Change { seq: 5200, op: Op::Upsert(Box::new(third)) },
-        ]
+        third.source_key = "key|3".into();
+        third.id = record_id(SOURCE, kind, &["key", "3"], 1);
+        let row = |n: u8| RowRef::new(RecordId([n; 16]), PREFIX);
+        let patch = |n: u8, fields: u64| {
+            let mut new = first.clone();
+            (new.id, new.version) = (RecordId([n; 16]), 17);
+            Op::Patch(Patch { row: row(n), ..Patch::of(&new, fields) })
+        };
+        let ops = [
+            Op::Upsert(Box::new(first.clone())),
+            Op::Delete { row: row(9), version: 4, at: AT },
+            Op::Upsert(Box::new(third)),
+            patch(7, patched),
+            patch(8, 0),
+        ];
+        let seqs = [5101, 5150, 5160, 5160, 5200];
+        seqs.into_iter().zip(ops).map(|(seq, op)| Change { seq, op }).collect()
     };
+    let variant = |n: u8| record(n, Body::Variant(Variant { forms: vec!["Bob".into(), "Robert".into()] }));
+    // Of the common fields updated and flags; colour and markers of a vehicle, statuses of a person, forms.
+    let fields = |body: u64| 1 << 2 | 1 << 6 | body << 7;
     [
-        ("vehicle", RecordKind::Vehicle, changes(vehicle(1), vehicle(3)), [0x51; 16]),
-        ("person", RecordKind::Person, changes(person(2), person(4)), [0x52; 16]),
+        ("vehicle", RecordKind::Vehicle, changes(vehicle(1), vehicle(3), fields(1 << 5 | 1 << 9)), [0x51; 16]),
+        ("person", RecordKind::Person, changes(person(2), person(4), fields(1 << 9)), [0x52; 16]),
+        ("variant", RecordKind::Variant, changes(variant(5), variant(6), fields(1)), [0x53; 16]),
     ]
 }
 
@@ -270,63 +270,4 @@ pub(crate) fn enrol_response() -> EnrolResponse {
         officer: "PC-4711".into(),
         role: "patrol".into(),
     }
-}
-
-/// Forms that must be refused: the first part of a name says what it claims to be.
-pub(crate) fn invalid() -> Vec<(&'static str, Vec<u8>)> {
-    let publish = key(2);
-    let signed = publish.sign(DocKind::Head, &head()).unwrap();
-    let (_, kind, changes, salt) = batches()[0].clone();
-    let batch = batch::encode(kind, &changes).unwrap();
-    let sealed = segment::seal(kind, &changes, &COMPARTMENT_KEY, &mut || salt).unwrap().remove(0).bytes;
-    let record = digest::canonical(&vehicle(1)).unwrap();
-    let with = |bytes: &[u8], at: usize, value: u8| {
-        let mut b = bytes.to_vec();
-        b[at] = value;
-        b
-    };
-    let cut = |bytes: &[u8], n: usize| bytes[..bytes.len() - n].to_vec();
-    let gap = {
-        let mut m = manifest();
-        m.deltas[1].from = 5101;
-        publish.sign(DocKind::Manifest, &m).unwrap()
-    };
-    let text = enrol_code().to_text();
-    let policy = policy().to_canonical().unwrap();
-    let newer_policy = String::from_utf8(policy.clone()).unwrap().replace("\"format\":1", "\"format\":2");
-    vec![
-        ("head-empty", Vec::new()),
-        ("head-cut_in_signature", signed[..70].to_vec()),
-        ("head-is_a_manifest", publish.sign(DocKind::Manifest, &manifest()).unwrap()),
-        ("head-newer_version", with(&signed, 3, 2)),
-        ("head-unknown_key", key(9).sign(DocKind::Head, &head()).unwrap()),
-        ("head-altered", with(&signed, signed.len() - 1, 0)),
-        ("head-signed_but_short", publish.sign_bytes(DocKind::Head, &[1, 2])),
-        ("manifest-gap_between_deltas", gap),
-        ("policy-newer_format", newer_policy.into_bytes()),
-        ("policy-cut", cut(&policy, 1)),
-        ("segment-empty", Vec::new()),
-        ("segment-not_one", with(&sealed, 0, b'X')),
-        ("segment-newer_version", with(&sealed, 4, 2)),
-        ("segment-another_salt", with(&sealed, 5, 0)),
-        ("segment-frame_missing", with(&sealed, 21, 2)),
-        ("segment-altered", with(&sealed, 40, sealed[40] ^ 1)),
-        ("segment-cut", cut(&sealed, 1)),
-        ("batch-empty", Vec::new()),
-        ("batch-newer_version", with(&batch, 0, 2)),
-        ("batch-newer_schema", with(&batch, 1, 2)),
-        ("batch-unknown_kind", with(&batch, 2, 2)),
-        ("batch-more_upserts_than_changes", with(&batch, 4, 4)),
-        ("batch-unknown_change", with(&batch, 5, 7)),
-        ("batch-cut", cut(&batch, 1)),
-        ("batch-too_long", [batch.clone(), vec![0]].concat()),
-        ("batch-endless_varint", [&batch[..3], &[0xFF; 11]].concat()),
-        ("record-empty", Vec::new()),
-        ("record-newer_schema", with(&record, 0, 2)),
-        ("record-cut", cut(&record, 1)),
-        ("code-letter_u", text.replacen(|c: char| c.is_ascii_alphanumeric(), "U", 1).into_bytes()),
-        ("code-short", text.as_bytes()[..47].to_vec()),
-        ("code-long", format!("{text}0").into_bytes()),
-        ("code-nonzero_padding", format!("{}1", &text[..47]).into_bytes()),
-    ]
 }

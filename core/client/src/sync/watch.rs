@@ -1,0 +1,70 @@
+//! Staying in contact: sync after sync over one connection, the hub holding each question until it has something new.
+//!
+//! For the foreground: what the hub publishes or withdraws is here a moment later. Between two syncs, idle time is used
+//! to read stored rows again.
+
+use super::link::Link;
+use super::{SyncOptions, SyncProgress, SyncReport};
+use crate::ClientError;
+use crate::device::Device;
+use beatcheck_wire::catch_up::MAX_HOLD_S;
+use std::time::{Duration, Instant};
+
+/// Milliseconds of scrubbing after a sync that brought nothing.
+const SCRUB_MS: u64 = 50;
+/// First and longest wait after a sync that failed.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Shortest time between two syncs of which the hub held none.
+const SHORTEST: Duration = Duration::from_secs(1);
+/// How often `stop` is asked while waiting.
+const TICK: Duration = Duration::from_millis(100);
+
+impl Device {
+    /// Syncs again and again until `stop` says so; `told` gets every report. The first sync asks without waiting, the
+    /// following ones let the hub hold the question for up to `options.hold_s` seconds (0: 25). A sync that fails is
+    /// told like any other, and followed by another after a while that grows to a minute, or as long as the hub asks for.
+    ///
+    /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), or
+    /// when the device was wiped.
+    ///
+    /// # Errors
+    /// As [`Device::sync`].
+    pub fn watch(
+        &self,
+        options: &SyncOptions,
+        progress: &dyn Fn(SyncProgress),
+        told: &mut dyn FnMut(&SyncReport),
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), ClientError> {
+        let link = Link::new(self)?;
+        let hold_s = if options.hold_s == 0 { MAX_HOLD_S } else { options.hold_s.min(MAX_HOLD_S) };
+        let (mut first, mut wait) = (true, FIRST_WAIT);
+        while !stop() {
+            let began = Instant::now();
+            let held = SyncOptions { hold_s: if first { 0 } else { hold_s }, ..*options };
+            let report = self.sync_over(&link, &held, progress)?;
+            told(&report);
+            if report.wiped {
+                return Ok(());
+            }
+            let pause = if report.fault.is_some() {
+                let pause = wait.max(Duration::from_secs(self.patience_s()?.into()));
+                wait = (wait * 2).min(LONGEST_WAIT);
+                first = true;
+                pause
+            } else {
+                (first, wait) = (false, FIRST_WAIT);
+                if report.compartments.is_empty() {
+                    self.scrub(SCRUB_MS, false)?;
+                }
+                SHORTEST.saturating_sub(began.elapsed())
+            };
+            let until = Instant::now() + pause;
+            while Instant::now() < until && !stop() {
+                std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
+            }
+        }
+        Ok(())
+    }
+}
