@@ -238,6 +238,40 @@ fn what_management_orders_the_device_does() {
 }
 
 #[test]
+fn a_relay_stands_between_a_device_and_the_hub() {
+    let w = World::new();
+    w.hub();
+    let serving = Serving::start(&w, "127.0.0.1:0");
+    w.enrol("phone", &serving.url);
+    golden("hub-relay-add", &w.json(&["hub", "relay", "add", "car-7", "--data", "hub", "--out", "car-7"]));
+    w.fails(&["hub", "relay", "add", "car-7", "--data", "hub", "--out", "car-7"], 8, "refused");
+    golden("hub-relay-list", &w.json(&["hub", "relay", "list", "--data", "hub"]));
+    let line = ["relay", "--dir", "cache", "--hub", &serving.url, "--listen", "127.0.0.1:0", "--identity"];
+    w.fails(&[&line[..], &["nowhere"]].concat(), 2, "input");
+    let relay = Serving::run(&w, &[&line[..], &["car-7"]].concat());
+    golden("relay", &relay.said);
+    w.fails(&[&line[..], &["car-7"]].concat(), 1, "io");
+
+    let device = ["device", "relay", "--home", "phone"];
+    assert_eq!(w.json(&device)["relay"], Value::Null);
+    w.fails(&[&device[..], &["http://car-7"]].concat(), 5, "tls");
+    golden("device-relay", &w.json(&[&device[..], &[&relay.url]].concat()));
+    assert_eq!(w.json(&device)["relay"], relay.url.as_str(), "kept");
+    let synced = w.json(&["device", "sync", "--home", "phone"]);
+    assert_eq!(synced["complete"], true);
+    assert!(
+        synced["relay_bytes"].as_u64() > Some(5000) && synced["relay_bytes"].as_u64() < synced["bytes_down"].as_u64()
+    );
+    assert_eq!(w.json(&[&device[..], &["--off"]].concat())["relay"], Value::Null);
+    assert_eq!(relay.stop(Signal::TERM), Some(0), "SIGTERM is a good end");
+
+    let revoked = w.json(&["hub", "relay", "revoke", "car-7", "--data", "hub"]);
+    assert_eq!((&revoked["relay"], &revoked["state"]), (&json!("car-7"), &json!("revoked")));
+    assert_eq!(w.json(&["hub", "relay", "list", "--data", "hub"])["relays"][0]["state"], "revoked");
+    w.fails(&["hub", "relay", "revoke", "car-8", "--data", "hub"], 8, "refused");
+}
+
+#[test]
 fn what_cannot_be_taken_in_is_said_and_nothing_is_lost() {
     let w = World::new();
     w.fails(&["hub", "status", "--data", "nowhere"], 6, "not_a_hub");

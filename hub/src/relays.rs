@@ -139,3 +139,41 @@ impl Hub {
         Ok(conn.query_row("SELECT revoked IS NULL FROM relay WHERE serial = ?1", [serial], |r| r.get(0)).optional()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{InitOptions, SystemClock};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_relay_has_a_name_of_its_own_and_keys_that_only_its_owner_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = InitOptions { names: vec!["hub.force.example".into()] };
+        let hub = Hub::init(&dir.path().join("hub"), &options, Arc::new(SystemClock)).unwrap();
+        let out = dir.path().join("car");
+        for name in ["", "a b", "car/7", &"x".repeat(65)] {
+            assert!(hub.relay_add(name, &[], &out).is_err(), "{name}");
+        }
+        let taken = hub.relay_add("car", &["HUB.force.example".into()], &out).unwrap_err().to_string();
+        assert!(taken.contains("the hub's own name"), "{taken}");
+        assert!(hub.relays().unwrap().is_empty() && !out.exists(), "nothing was made");
+
+        let added = hub.relay_add("car", &["car.force.example".into()], &out).unwrap();
+        assert_eq!(added.names, ["localhost", "127.0.0.1", "::1", "car.force.example"]);
+        assert!(FILES.iter().all(|f| out.join(f).is_file()));
+        #[cfg(unix)]
+        for key in ["server.key", "client.key"] {
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(out.join(key)).unwrap().permissions());
+            assert_eq!(mode & 0o777, 0o600, "{key}");
+        }
+        hub.relay_add("car", &[], &dir.path().join("next")).unwrap();
+        let states = || hub.relays().unwrap().iter().map(|r| r.state).collect::<Vec<_>>();
+        assert_eq!(states(), ["active", "active"], "the old pair stands until it ends");
+        hub.relay_revoke("car").unwrap();
+        assert_eq!(states(), ["revoked", "revoked"]);
+        assert!(hub.relay_revoke("van").is_err());
+    }
+}

@@ -152,7 +152,80 @@ fn text(text: &str) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
-    use super::ranged;
+    use super::*;
+    use http_body_util::{BodyExt, Empty};
+
+    /// What is in the cache is `kept`; the hub cannot be reached.
+    fn answers(dir: &std::path::Path, kept: &[u8]) -> Answers {
+        let cache = Arc::new(Cache::open(dir, 1 << 20).unwrap());
+        cache.put(&Hash32::of(kept), kept);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let upstream = Upstream::new(&format!("https://{closed}"), Arc::new(config), Arc::clone(&cache)).unwrap();
+        Answers { cache, upstream: Arc::new(upstream) }
+    }
+
+    #[tokio::test]
+    async fn a_segment_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let kept = vec![7; 5000];
+        let (hash, answers) = (Hash32::of(&kept), answers(dir.path(), &kept));
+        let path = format!("/v1/segment/{hash}");
+        let get = |path: &str| Request::get(path).body(Empty::<Bytes>::new()).unwrap();
+        let whole = answers.answer(get(&path), true).await;
+        let header = |r: &Answer, name: &str| r.headers().get(name).map(|v| v.to_str().unwrap().to_owned());
+        assert_eq!((whole.status().as_u16(), header(&whole, "etag")), (200, Some(format!("\"{hash}\""))));
+        assert_eq!(header(&whole, "cache-control").as_deref(), Some(IMMUTABLE));
+        assert_eq!(header(&whole, "x-beatcheck-protocol").as_deref(), Some("1"));
+        let mut part = get(&path);
+        part.headers_mut().insert("range", HeaderValue::from_static("bytes=4990-6000"));
+        let part = answers.answer(part, true).await;
+        assert_eq!(header(&part, "content-range").as_deref(), Some("bytes 4990-4999/5000"));
+        assert_eq!((part.status().as_u16(), part.into_body().collect().await.unwrap().to_bytes().len()), (206, 10));
+        let mut beyond = get(&path);
+        beyond.headers_mut().insert("range", HeaderValue::from_static("bytes=5000-"));
+        let mut older = get(&path);
+        older.headers_mut().insert("x-beatcheck-protocol", HeaderValue::from_static("0"));
+        let post = Request::post(&path).body(Empty::<Bytes>::new()).unwrap();
+        for (request, device, status, code) in [
+            (beyond, true, 416, "bad_range"),
+            (older, true, 426, "wrong_protocol"),
+            (get(&path), false, 403, "unknown_device"),
+            (post, true, 404, "not_found"),
+            (get("/v1/head"), true, 404, "not_found"),
+            (get("/v1/segment/abc"), true, 404, "not_found"),
+            (get(&format!("{path}/x")), true, 404, "not_found"),
+        ] {
+            let answer = answers.answer(request, device).await;
+            assert_eq!((answer.status().as_u16(), refusal_code(answer).await.as_str()), (status, code));
+        }
+        let with_body = Request::get(&path).body(Full::new(Bytes::from_static(b"x"))).unwrap();
+        assert_eq!(refusal_code(answers.answer(with_body, true).await).await, "too_large");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_here_and_cannot_be_fetched_is_said_to_be_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let answers = answers(dir.path(), b"kept");
+        let path = format!("/v1/segment/{}", Hash32([9; 32]));
+        let answer = answers.answer(Request::get(path).body(Empty::<Bytes>::new()).unwrap(), true).await;
+        assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (502, "5"));
+        assert_eq!(refusal_code(answer).await, "hub_unreachable");
+        for (fault, status) in [(Fault::NotFound, 404), (Fault::Refused, 403), (Fault::Garbled, 502)] {
+            assert_eq!(refused(fault).status().as_u16(), status);
+        }
+        assert_eq!(refused(Fault::Busy(4000)).headers()["retry-after"].to_str().unwrap(), "60");
+    }
+
+    async fn refusal_code(answer: Answer) -> String {
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap()["code"].as_str().unwrap().to_owned()
+    }
 
     #[test]
     fn ranges_as_the_hub_has_them() {

@@ -17,6 +17,7 @@ mod no_space;
 mod offline;
 mod proxy;
 mod relay;
+mod relay_support;
 mod rules;
 mod support;
 mod sync;

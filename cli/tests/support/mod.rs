@@ -132,7 +132,7 @@ impl World {
     }
 }
 
-/// A hub that serves, until it is dropped.
+/// A hub or a relay that serves, until it is dropped.
 pub(crate) struct Serving {
     child: Child,
     /// Where it listens.
@@ -143,7 +143,12 @@ pub(crate) struct Serving {
 
 impl Serving {
     pub(crate) fn start(world: &World, listen: &str) -> Self {
-        let mut child = world.start(&["hub", "serve", "--data", "hub", "--listen", listen, "--json"]);
+        Self::run(world, &["hub", "serve", "--data", "hub", "--listen", listen])
+    }
+
+    /// Starts whatever says where it listens when it is ready.
+    pub(crate) fn run(world: &World, line: &[&str]) -> Self {
+        let mut child = world.start(&[line, &["--json"]].concat());
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let said: Value = serde_json::from_str(&line).unwrap();

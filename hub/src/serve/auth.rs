@@ -126,3 +126,31 @@ fn admit_relay(hub: &Hub, relay: RelayName, method: &Method, path: &str) -> Resu
     }
     Err(forbidden("not_granted", "a relay may fetch segments and nothing else"))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::InitOptions;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_relay_is_admitted_while_its_certificate_stands() {
+        let dir = tempfile::tempdir().unwrap();
+        let hub = Hub::init(&dir.path().join("hub"), &InitOptions::default(), Arc::new(SystemClock)).unwrap();
+        hub.relay_add("car", &[], &dir.path().join("car")).unwrap();
+        let serial: [u8; 16] = hub.conn().unwrap().query_row("SELECT serial FROM relay", [], |r| r.get(0)).unwrap();
+        let now_s = SystemClock.now().0 / 1000;
+        let asks = |serial, not_after_s, path: &str| {
+            let admitted = admit(&hub, Peer::Relay(RelayName { serial, not_after_s }), &Method::GET, path);
+            admitted.map(|asker| matches!(asker, Asker::Relay)).map_err(|e| e.code)
+        };
+        let segment = format!("{SEGMENT}{}", "0".repeat(64));
+        assert_eq!(asks(serial, now_s + 60, &segment), Ok(true));
+        assert_eq!(asks(serial, now_s + 60, "/v1/head"), Err("not_granted"));
+        assert_eq!(asks(serial, now_s - 60, &segment), Err("certificate_ended"));
+        assert_eq!(asks([0x41; 16], now_s + 60, &segment), Err("unknown_device"));
+        hub.relay_revoke("car").unwrap();
+        assert_eq!(asks(serial, now_s + 60, &segment), Err("revoked"));
+    }
+}

@@ -163,9 +163,10 @@ impl Relay {
 
     fn strike(&self, fault: &LinkFault) {
         let strikes = self.strikes.fetch_add(1, Ordering::Relaxed) + 1;
+        // Its own words are a stranger's: they stay out of the log.
         let why = match fault {
-            LinkFault::Broken(why) => why.as_str(),
-            LinkFault::Status { code, .. } => code.as_str(),
+            LinkFault::Broken(why) => why.clone(),
+            LinkFault::Status { status, .. } => format!("status {status}"),
         };
         tracing::info!(strikes, why, "the relay did not help: the hub is asked");
     }
