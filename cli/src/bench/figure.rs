@@ -238,16 +238,19 @@ pub(super) fn table_of_others(screen: &mut Screen, figures: &[Figure]) {
                 Some(o) => short(o.value),
                 None => String::new(),
             }));
+            row.push(f.n.map(|n| n.to_string()).unwrap_or_default());
             row
         })
         .collect();
-    let headers: Vec<&str> = ["case", "metric", "ours", "unit", "goal", ""].into_iter().chain(names).collect();
+    let headers: Vec<&str> =
+        ["case", "metric", "ours", "unit", "goal", ""].into_iter().chain(names).chain(["n"]).collect();
     screen.table(&headers, &rows);
     // The reasons, each once: a table cell is too small for them.
     let mut said: Vec<String> = Vec::new();
     for f in figures {
         let ours = f.not_measured.iter().map(|why| format!("not measured, {} {}: {why}", f.case, f.metric));
-        let others = f.others.iter().filter_map(|o| Some(format!("not measured, {}: {}", o.name, o.not_measured.as_ref()?)));
+        let others =
+            f.others.iter().filter_map(|o| Some(format!("not measured, {}: {}", o.name, o.not_measured.as_ref()?)));
         for line in ours.chain(others) {
             if !said.contains(&line) {
                 screen.line(&line);
@@ -297,7 +300,7 @@ mod tests {
         table_of_others(&mut screen, &[none, Figure::lower("d", "m", 2.0, "s").goal(Some(1.0)).other("p", Ok(3.0))]);
         let text = screen.into_text();
         assert!(text.contains("not measured, c m: no node") && text.contains("not measured, p: no npm"), "{text}");
-        assert!(text.contains("MISSED") && !text.contains(" met"), "{text}");
+        assert!(text.contains("MISSED") && !text.contains(" met "), "{text}");
     }
 
     #[test]

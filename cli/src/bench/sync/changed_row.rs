@@ -1,7 +1,7 @@
 //! Line: bytes of a changed row, by what changed and by how many came together.
 //!
-//! Two figures of ours: the segments cut, which is what a cache carries, and a whole sync on the wire with its handshake,
-//! documents and account, both ways. The alternative's are the same two: the body of its one request, and all of it.
+//! Two figures of ours: the segments that the device took, which is what a cache carries and what the goals are for, and a
+//! whole sync on the wire with its handshake, documents and account, both ways. The alternative's are the same two: the body of its one request, and all of it.
 
 use super::extract::Edit;
 use super::json::{self, client, server::Server};
@@ -64,17 +64,21 @@ fn one(
 ) -> Result<Vec<Figure>, Failure> {
     let (report, _) = sync(device)?;
     let changed: u64 = report.compartments.iter().map(|c| c.inserted + c.updated + c.deleted).sum();
+    let segments: u64 = report.compartments.iter().map(|c| c.bytes).sum();
     let rows = world.changed(published)?;
     if changed != n as u64 || rows.len() != n {
         return Err(Failure::new("io", format!("{case}: {changed} rows changed, {} at the hub", rows.len())));
     }
     let mut lines = Vec::new();
-    rows.iter().try_for_each(|(_, new)| Ok::<(), Failure>(lines.extend(json::line(new)?)))?;
+    for (_, new) in &rows {
+        lines.extend(json::line(new)?);
+    }
     let full = send(server, &lines, n)?;
     // A row that was not there before has no field patch.
     let mut lines = Vec::new();
-    let mut patches = rows.iter().filter_map(|(old, new)| Some((old.as_ref()?, new)));
-    patches.try_for_each(|(old, new)| Ok::<(), Failure>(lines.extend(json::patch_line(old, new)?)))?;
+    for (old, new) in rows.iter().filter_map(|(old, new)| Some((old.as_ref()?, new))) {
+        lines.extend(json::patch_line(old, new)?);
+    }
     let patch = if lines.is_empty() { None } else { Some(send(server, &lines, n)?) };
     let a_row = |bytes: f64| bytes / n as f64;
     let figure = |metric, ours: f64, of: fn(&Sent) -> f64| {
@@ -84,10 +88,7 @@ fn one(
             None => f,
         }
     };
-    Ok(vec![
-        figure(SEGMENTS, published.segments, |s| s.body).goal(goal),
-        figure(WIRE, wire(&report), |s| s.wire),
-    ])
+    Ok(vec![figure(SEGMENTS, segments as f64, |s| s.body).goal(goal), figure(WIRE, wire(&report), |s| s.wire)])
 }
 
 /// Sends lines the alternative's way, over a connection of their own, as a sync does.

@@ -123,9 +123,8 @@ fn measure(world: &World, device: &Job, case: &str) -> Result<Vec<Figure>, Failu
 
 fn figures(case: &str, idle: Vec<Check>, during: Vec<Check>, work: Duration) -> Vec<Figure> {
     let n = during.len();
-    let of = |checks: &[Check], p, us: fn(&Check) -> f64| {
-        percentile(&mut checks.iter().map(us).collect::<Vec<f64>>(), p)
-    };
+    let of =
+        |checks: &[Check], p, us: fn(&Check) -> f64| percentile(&mut checks.iter().map(us).collect::<Vec<f64>>(), p);
     let mut out = vec![Figure::lower(case, "store at work", work.as_secs_f64() * 1e3, "ms")];
     for (metric, p, us) in [
         ("asked to answered p50", 0.5, (|c| c.us) as fn(&Check) -> f64),
@@ -135,7 +134,9 @@ fn figures(case: &str, idle: Vec<Check>, during: Vec<Check>, work: Duration) -> 
     ] {
         let quiet = of(&idle, p, us);
         let goal = (metric == "asked to answered p99").then_some(quiet * SLOWER);
-        out.push(Figure::lower(case, metric, of(&during, p, us), "us").goal(goal).n(n).other("the same, idle", Ok(quiet)));
+        out.push(
+            Figure::lower(case, metric, of(&during, p, us), "us").goal(goal).n(n).other("the same, idle", Ok(quiet)),
+        );
     }
     out
 }

@@ -9,9 +9,8 @@ use beatcheck_model::RecordKind;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const COLOURS: [&str; 12] = [
-    "Black", "White", "Grey", "Silver", "Blue", "Red", "Green", "Orange", "Brown", "Yellow", "Beige", "Purple",
-];
+const COLOURS: [&str; 12] =
+    ["Black", "White", "Grey", "Silver", "Blue", "Red", "Green", "Orange", "Brown", "Yellow", "Beige", "Purple"];
 const THINGS: [&str; 8] = [
     "Carried a kitchen knife",
     "Carried a screwdriver",

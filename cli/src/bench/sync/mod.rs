@@ -89,9 +89,10 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     }
     out.extend(checks);
     out.extend(repair::repair_line());
-    out.extend(ELSEWHERE.map(|(case, metric, unit, goal)| {
-        Figure::not_measured(case, metric, unit, ELSEWHERE_WHY).goal(Some(goal))
-    }));
+    out.extend(
+        ELSEWHERE
+            .map(|(case, metric, unit, goal)| Figure::not_measured(case, metric, unit, ELSEWHERE_WHY).goal(Some(goal))),
+    );
     Ok(out)
 }
 

@@ -3,7 +3,7 @@
 use super::extract::{Edit, Extract};
 use super::json::{self, client, server::Server};
 use crate::bench::job::{self, Job, Serving};
-use crate::bench::main_job::{segment_bytes, synced};
+use crate::bench::main_job::synced;
 use crate::bench::step::{Cost, io};
 use crate::exit::Failure;
 use beatcheck_client::SyncReport;
@@ -47,8 +47,6 @@ pub(super) struct Published {
     /// Watermarks before it and with it.
     pub(super) from: u64,
     pub(super) to: u64,
-    /// Bytes of the segments cut.
-    pub(super) segments: f64,
 }
 
 impl World {
@@ -58,8 +56,7 @@ impl World {
         let half = records / 2;
         job::make_up(&Spec { persons: half + RESERVE, vehicles: half + RESERVE, seed: SEED }, &fixtures)?;
         let rows = usize::try_from(half).unwrap_or(usize::MAX);
-        let extracts =
-            [Extract::open(&fixtures, KINDS[0], rows)?, Extract::open(&fixtures, KINDS[1], rows)?];
+        let extracts = [Extract::open(&fixtures, KINDS[0], rows)?, Extract::open(&fixtures, KINDS[1], rows)?];
         let job = Job::begin(dir)?;
         let hub = Hub::open(&job.hub, Arc::new(SystemClock))?;
         job.ingest(&extracts[0].mapping, &extracts[0].write()?)?;
@@ -80,12 +77,17 @@ impl World {
         self.job.ingest(&extract.mapping, &path)?;
         // Only its records are wanted any more.
         std::fs::remove_file(&path).map_err(io("removing an extract"))?;
-        let (report, _) = self.job.publish()?;
-        Ok(Published { kind, from, to: self.watermark(kind)?, segments: segment_bytes(&report) })
+        self.job.publish()?;
+        Ok(Published { kind, from, to: self.watermark(kind)? })
     }
 
     /// Edits rows of a kind and publishes; or says why that could not be.
-    pub(super) fn change(&mut self, kind: RecordKind, edit: Edit, n: usize) -> Result<Result<Published, String>, Failure> {
+    pub(super) fn change(
+        &mut self,
+        kind: RecordKind,
+        edit: Edit,
+        n: usize,
+    ) -> Result<Result<Published, String>, Failure> {
         if let Err(why) = self.extracts[usize::from(kind != KINDS[0])].edit(edit, n)? {
             return Ok(Err(why));
         }

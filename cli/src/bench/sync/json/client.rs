@@ -235,15 +235,17 @@ fn write(
     let mut failed = None;
     let mut now: std::vec::IntoIter<Change> = Vec::new().into_iter();
     let mut seq = 0;
-    let mut changes = std::iter::from_fn(|| loop {
-        if let Some(change) = now.next() {
-            return Some(Ok(change));
-        }
-        match pages.next()?.and_then(|bytes| parse(&bytes, &mut seq)) {
-            Ok(changes) => now = changes.into_iter(),
-            Err(e) => {
-                failed = Some(e);
-                return Some(Err(StoreError::Closed));
+    let mut changes = std::iter::from_fn(|| {
+        loop {
+            if let Some(change) = now.next() {
+                return Some(Ok(change));
+            }
+            match pages.next()?.and_then(|bytes| parse(&bytes, &mut seq)) {
+                Ok(changes) => now = changes.into_iter(),
+                Err(e) => {
+                    failed = Some(e);
+                    return Some(Err(StoreError::Closed));
+                }
             }
         }
     });

@@ -37,9 +37,8 @@ impl Server {
             .enable_all()
             .build()
             .map_err(io("starting the alternative's server"))?;
-        let listener = runtime
-            .block_on(TcpListener::bind(("127.0.0.1", 0)))
-            .map_err(io("binding the alternative's server"))?;
+        let listener =
+            runtime.block_on(TcpListener::bind(("127.0.0.1", 0))).map_err(io("binding the alternative's server"))?;
         let port = listener.local_addr().map_err(io("binding the alternative's server"))?.port();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let from: Arc<Path> = dir.into();
