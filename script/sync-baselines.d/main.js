@@ -25,10 +25,17 @@ function stop(why) {
   process.exit(1);
 }
 
-/// Sends one order to the server and waits for what it says.
+/// Sends one order to the server and waits for what it says, or for its end.
 function order(server, what) {
   return new Promise((resolve, reject) => {
-    server.once('message', (said) => (said.failed ? reject(new Error(said.failed)) : resolve(said.ok)));
+    const gone = () => reject(new Error('the server has ended'));
+    if (!server.connected) { gone(); return; }
+    server.once('exit', gone);
+    server.once('message', (said) => {
+      server.off('exit', gone);
+      if (said.failed) reject(new Error(said.failed));
+      else resolve(said.ok);
+    });
     server.send(what);
   });
 }
@@ -79,7 +86,7 @@ async function main() {
     const out = { documents: rows, adapter: args.adapter, batch_size: batchSize, versions, first, delta, poll };
     process.stdout.write(`${JSON.stringify(out)}\n`);
   } finally {
-    server.disconnect();
+    if (server.connected) server.disconnect();
     fs.rmSync(dir, { recursive: true, force: true });
   }
 }

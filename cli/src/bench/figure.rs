@@ -144,7 +144,7 @@ pub(super) fn median_of_runs(runs: Vec<Vec<Figure>>) -> Vec<Figure> {
             let all = others.iter().flat_map(|f| &f.others).filter(|other| other.name == o.name);
             o.value = percentile(&mut all.map(|other| other.value).collect::<Vec<f64>>(), 0.5);
         }
-        f.n = Some(f.n.unwrap_or(1) * count as u64);
+        f.n = f.not_measured.is_none().then(|| f.n.unwrap_or(1) * count as u64);
     }
     out
 }
