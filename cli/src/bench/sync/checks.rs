@@ -24,11 +24,11 @@ const MARKS: usize = 500;
 const WARM: usize = 100;
 const IDLE: usize = 1000;
 /// Between two checks, so that the account does not outgrow what a shift would bring.
-const PACE: Duration = Duration::from_millis(2);
+const PACE: Duration = Duration::from_millis(1);
 /// How much slower p99 may be and still count as not measurably slower.
 const SLOWER: f64 = 1.1;
 /// Every so many rows of the largest delta change.
-const DELTA_EACH: usize = 10;
+const DELTA_EACH: usize = 5;
 
 /// The desk's device in this process.
 pub(super) fn open(job: &Job) -> Result<Device, Failure> {
