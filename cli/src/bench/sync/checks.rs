@@ -27,6 +27,8 @@ const IDLE: usize = 1000;
 const PACE: Duration = Duration::from_millis(1);
 /// How much slower p99 may be and still count as not measurably slower.
 const SLOWER: f64 = 1.1;
+/// Checks that must overlap the work before their p99 says anything.
+const ENOUGH: usize = 100;
 /// Every so many rows of the largest delta change.
 const DELTA_EACH: usize = 5;
 
@@ -132,6 +134,11 @@ fn figures(case: &str, idle: Vec<Check>, during: Vec<Check>, work: Duration) -> 
         ("search p50", 0.5, |c| c.search_us),
         ("search p99", 0.99, |c| c.search_us),
     ] {
+        if p > 0.9 && n < ENOUGH {
+            let why = format!("{n} checks overlapped the work, and {ENOUGH} are needed: give more --records");
+            out.push(Figure::not_measured(case, metric, "us", &why));
+            continue;
+        }
         let quiet = of(&idle, p, us);
         let goal = (metric == "asked to answered p99").then_some(quiet * SLOWER);
         out.push(
