@@ -25,9 +25,24 @@ pub(super) struct Figure {
     pub(super) peer: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) peer_value: Option<f64>,
+    /// What others take for the same, where there is more than one of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) others: Vec<Other>,
     /// How many measurements the value stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) n: Option<u64>,
+    /// Why there is no value: it is then `null`, and said to be missing wherever it is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_measured: Option<String>,
+}
+
+/// What another way takes for the same.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Other {
+    pub(super) name: &'static str,
+    pub(super) value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) not_measured: Option<String>,
 }
 
 /// A figure as it is printed.
@@ -41,7 +56,24 @@ pub(super) struct Named<'a> {
 impl Figure {
     pub(super) fn lower(case: &str, metric: &'static str, value: f64, unit: &'static str) -> Self {
         let case = case.to_owned();
-        Self { case, metric, value, unit, better: Better::Lower, goal: None, peer: None, peer_value: None, n: None }
+        Self {
+            case,
+            metric,
+            value,
+            unit,
+            better: Better::Lower,
+            goal: None,
+            peer: None,
+            peer_value: None,
+            others: Vec::new(),
+            n: None,
+            not_measured: None,
+        }
+    }
+
+    /// What was to be measured and was not, and why.
+    pub(super) fn not_measured(case: &str, metric: &'static str, unit: &'static str, why: &str) -> Self {
+        Self { not_measured: Some(why.to_owned()), ..Self::lower(case, metric, f64::NAN, unit) }
     }
 
     pub(super) fn higher(case: &str, metric: &'static str, value: f64, unit: &'static str) -> Self {
@@ -56,6 +88,16 @@ impl Figure {
     pub(super) const fn peer(mut self, peer: &'static str, value: f64) -> Self {
         self.peer = Some(peer);
         self.peer_value = Some(value);
+        self
+    }
+
+    /// Adds what another way takes, or why that is not known.
+    pub(super) fn other(mut self, name: &'static str, value: Result<f64, String>) -> Self {
+        let (value, not_measured) = match value {
+            Ok(value) => (value, None),
+            Err(why) => (f64::NAN, Some(why)),
+        };
+        self.others.push(Other { name, value, not_measured });
         self
     }
 
@@ -98,7 +140,11 @@ pub(super) fn median_of_runs(runs: Vec<Vec<Figure>>) -> Vec<Figure> {
         let mut peers: Vec<f64> = others.iter().filter_map(|o| o.peer_value).collect();
         f.value = percentile(&mut values, 0.5);
         f.peer_value = f.peer_value.map(|_| percentile(&mut peers, 0.5));
-        f.n = Some(f.n.unwrap_or(1) * count as u64);
+        for o in &mut f.others {
+            let all = others.iter().flat_map(|f| &f.others).filter(|other| other.name == o.name);
+            o.value = percentile(&mut all.map(|other| other.value).collect::<Vec<f64>>(), 0.5);
+        }
+        f.n = f.not_measured.is_none().then(|| f.n.unwrap_or(1) * count as u64);
     }
     out
 }
@@ -165,6 +211,55 @@ pub(super) fn table(screen: &mut Screen, figures: &[Figure]) {
     screen.table(&["case", "metric", "value", "unit", "goal", "", "of peer", "peer", "peer's", "n"], &rows);
 }
 
+/// For people, where figures have others beside them: a line a figure, a column for each of the others.
+pub(super) fn table_of_others(screen: &mut Screen, figures: &[Figure]) {
+    let mut names: Vec<&'static str> = Vec::new();
+    for o in figures.iter().flat_map(|f| &f.others) {
+        if !names.contains(&o.name) {
+            names.push(o.name);
+        }
+    }
+    let mut before = "";
+    let rows: Vec<Vec<String>> = figures
+        .iter()
+        .map(|f| {
+            let case = if f.case == before { String::new() } else { f.case.clone() };
+            before = &f.case;
+            let met = match (f.goal, f.missed(), &f.not_measured) {
+                (_, _, Some(_)) | (None, ..) => "",
+                (_, true, None) => "MISSED",
+                (_, false, None) => "met",
+            };
+            let ours = if f.not_measured.is_some() { "not measured".to_owned() } else { short(f.value) };
+            let goal = f.goal.map(short).unwrap_or_default();
+            let mut row = vec![case, f.metric.to_owned(), ours, f.unit.to_owned(), goal, met.to_owned()];
+            row.extend(names.iter().map(|n| match f.others.iter().find(|o| o.name == *n) {
+                Some(Other { not_measured: Some(_), .. }) => "not measured".to_owned(),
+                Some(o) => short(o.value),
+                None => String::new(),
+            }));
+            row.push(f.n.map(|n| n.to_string()).unwrap_or_default());
+            row
+        })
+        .collect();
+    let headers: Vec<&str> =
+        ["case", "metric", "ours", "unit", "goal", ""].into_iter().chain(names).chain(["n"]).collect();
+    screen.table(&headers, &rows);
+    // The reasons, each once: a table cell is too small for them.
+    let mut said: Vec<String> = Vec::new();
+    for f in figures {
+        let ours = f.not_measured.iter().map(|why| format!("not measured, {} {}: {why}", f.case, f.metric));
+        let others =
+            f.others.iter().filter_map(|o| Some(format!("not measured, {}: {}", o.name, o.not_measured.as_ref()?)));
+        for line in ours.chain(others) {
+            if !said.contains(&line) {
+                screen.line(&line);
+                said.push(line);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +289,18 @@ mod tests {
         assert_eq!((out[0].value, out[0].peer_value, out[0].n), (2.0, Some(4.0), Some(3)));
         assert_eq!((out[1].value, out[1].n), (2.0, Some(30)));
         assert!(median_of_runs(Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn what_was_not_measured_says_so_and_meets_no_goal() {
+        let none = Figure::not_measured("c", "m", "s", "no node").goal(Some(1.0)).other("p", Err("no npm".into()));
+        let line = serde_json::to_string(&none).unwrap();
+        assert!(line.contains(r#""value":null"#) && line.contains(r#""not_measured":"no node""#), "{line}");
+        let mut screen = Screen::new(false);
+        table_of_others(&mut screen, &[none, Figure::lower("d", "m", 2.0, "s").goal(Some(1.0)).other("p", Ok(3.0))]);
+        let text = screen.into_text();
+        assert!(text.contains("not measured, c m: no node") && text.contains("not measured, p: no npm"), "{text}");
+        assert!(text.contains("MISSED") && !text.contains(" met "), "{text}");
     }
 
     #[test]

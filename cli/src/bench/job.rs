@@ -87,6 +87,16 @@ impl Job {
 
     /// Enrols the device.
     pub(super) fn enrol(&self, server: &Serving) -> Result<Cost, Failure> {
+        self.enrol_at(&server.url)
+    }
+
+    /// Another device of the same hub, with a home of its own.
+    pub(super) fn beside(&self, home: PathBuf) -> Self {
+        Self { hub: self.hub.clone(), home }
+    }
+
+    /// Enrols the device at an address that leads to the hub.
+    pub(super) fn enrol_at(&self, url: &str) -> Result<Cost, Failure> {
         let officer = ["--officer", "bench", "--role", "patrol"].map(text);
         let data = [text("hub"), text("enrol"), text("--data"), self.hub.as_os_str()];
         let (ticket, _) = step::run(&[&data[..], &officer[..]].concat())?;
@@ -98,7 +108,7 @@ impl Job {
             text("--home"),
             self.home.as_os_str(),
             text("--hub"),
-            text(&server.url),
+            text(url),
             text("--code"),
             text(ticket["code"].as_str().unwrap_or_default()),
             text("--ca"),
@@ -174,6 +184,12 @@ impl Job {
 }
 
 impl Serving {
+    /// Port of the loopback at which it listens.
+    pub(super) fn port(&self) -> Result<u16, Failure> {
+        let port = self.url.rsplit_once(':').and_then(|(_, p)| p.parse().ok());
+        port.ok_or_else(|| Failure::new("io", "the server named no port"))
+    }
+
     /// Most memory the server has held so far, in kB.
     pub(super) fn peak_kb(&self) -> u64 {
         memory_kb(self.step.child.id(), "VmHWM").unwrap_or(0)

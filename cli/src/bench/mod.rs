@@ -17,9 +17,10 @@ mod plates;
 mod queries;
 mod sizes;
 mod step;
+mod sync;
 
 use crate::exit::{Exit, Failure};
-use crate::output::Context;
+use crate::output::{Context, Screen};
 use crate::progress::Bar;
 use clap::Args;
 use figure::{Figure, median_of_runs};
@@ -35,7 +36,7 @@ use std::path::{Path, PathBuf};
     peer, peer_value and n. docs/benches.md says what each means.")]
 pub(crate) struct BenchArgs {
     /// Which bench
-    #[arg(value_name = "NAME", required_unless_present_any = ["list", "step"])]
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "step", "fetch_json"])]
     name: Option<String>,
     /// Name the benches, with a line each
     #[arg(long)]
@@ -64,6 +65,18 @@ pub(crate) struct BenchArgs {
     /// Draw true persons recognised against strangers taken for them to this file (bench `match`)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// How many records in all, half vehicles and half persons (bench `sync`)
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    records: u64,
+    /// Provision a million records as well (bench `sync`)
+    #[arg(long)]
+    million: bool,
+    /// Leave a line or an alternative out; may be given again (bench `sync`)
+    #[arg(long, value_name = "WHAT", value_parser = sync::PARTS)]
+    skip: Vec<String>,
+    /// Be the alternative's client, as this file says, and print what it took
+    #[arg(long, value_name = "FILE", hide = true)]
+    fetch_json: Option<PathBuf>,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -83,12 +96,16 @@ struct Setting<'a> {
     half: &'a str,
     misses: Option<&'a Path>,
     svg: Option<&'a Path>,
+    records: u64,
+    million: bool,
+    skip: &'a [String],
 }
 
 struct Bench {
     name: &'static str,
     about: &'static str,
     run: fn(&Setting<'_>) -> Result<Vec<Figure>, Failure>,
+    table: fn(&mut Screen, &[Figure]),
 }
 
 const BENCHES: &[Bench] = &[
@@ -96,31 +113,43 @@ const BENCHES: &[Bench] = &[
         name: "main",
         about: "the main job on made-up records: ingest, publish, first sync, checks, a delta of 1%; time, memory, bytes",
         run: main_job::run,
+        table: figure::table,
     },
     Bench {
         name: "captures",
         about: "two real lists of one source: bytes on the wire of first sync and delta beside the lists, compressed",
         run: captures::run,
+        table: figure::table,
     },
     Bench {
         name: "plates",
         about: "made-up vehicles: marks as written, in part, and one slip off by class and slip; who is found, how fast",
         run: plates::run,
+        table: figure::table,
     },
     Bench {
         name: "fair",
         about: "made-up persons: who is found and who is taken for another, by origin and by length of the name",
         run: fair::run,
+        table: figure::table,
     },
     Bench {
         name: "hostile",
         about: "questions made to be slow, over made-up records: how long the worst takes",
         run: hostile::run,
+        table: figure::table,
     },
     Bench {
         name: "match",
         about: "a labelled set of persons and questions: who is found, who is told apart from strangers, how fast",
         run: matching::run,
+        table: figure::table,
+    },
+    Bench {
+        name: "sync",
+        about: "the sync against its goals, and beside zstd'd JSON over HTTPS and PouchDB in the same run",
+        run: sync::run,
+        table: figure::table_of_others,
     },
 ];
 
@@ -135,6 +164,9 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
     if let Some(report) = &args.step {
         return step::run_here(report, &args.line);
     }
+    if let Some(spec) = &args.fetch_json {
+        return sync::fetch_json(spec, context);
+    }
     if args.list {
         let list: Vec<Listed> = BENCHES.iter().map(|b| Listed { bench: b.name, about: b.about }).collect();
         let rows: Vec<Vec<String>> = list.iter().map(|b| vec![b.bench.to_owned(), b.about.to_owned()]).collect();
@@ -147,6 +179,10 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Result<Exit, Failure> 
     };
     if !(100..=beatcheck_fixtures::MAX_ROWS).contains(&args.size) {
         return Err(Failure::new("usage", format!("--size lies between 100 and {}", beatcheck_fixtures::MAX_ROWS)));
+    }
+    if !(sync::RECORDS_MIN..=beatcheck_fixtures::MAX_ROWS).contains(&args.records) {
+        let text = format!("--records lies between {} and {}", sync::RECORDS_MIN, beatcheck_fixtures::MAX_ROWS);
+        return Err(Failure::new("usage", text));
     }
     let mut runs = Vec::new();
     for n in 1..=args.runs {
@@ -163,7 +199,10 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
         None => PathBuf::from(CAPTURES),
     };
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg });
+    let (records, million, skip) = (args.records, args.million, args.skip.as_slice());
+    let setting = |dir: &Path| {
+        (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, records, million, skip })
+    };
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
@@ -187,7 +226,7 @@ fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) 
         // A line a figure for programs; for people one table, which comes with the first.
         context.emit(&f.named(bench.name), |s| {
             if i == 0 {
-                figure::table(s, figures)
+                (bench.table)(s, figures)
             }
         })?;
     }

@@ -93,6 +93,33 @@ impl Hub {
         }
         Ok((count, digest.finish()))
     }
+
+    /// Hands every record that `compartment` (its name) held at `watermark`, and that came or changed after `after`, to
+    /// `each`, in the order of the changes that made them so: with 0 the whole state, with the watermark before the
+    /// records that are new in it. Read from the history, so it does not depend on how segments are written.
+    ///
+    /// # Errors
+    /// [`HubError::Refused`] for an unknown compartment; [`HubError::Db`]; what `each` says ends it.
+    pub fn records_at(
+        &self,
+        compartment: &str,
+        after: u64,
+        watermark: u64,
+        each: &mut dyn FnMut(Record) -> Result<(), HubError>,
+    ) -> Result<(), HubError> {
+        let conn = self.conn()?;
+        let n = number(&conn, compartment)?;
+        let mut stmt = conn.prepare(
+            "SELECT row FROM record_version WHERE compartment = ?1 AND seq > ?2 AND seq <= ?3
+             AND (ended = 0 OR ended > ?3) AND row IS NOT NULL ORDER BY seq",
+        )?;
+        let at = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let mut rows = stmt.query(params![n, at(after), at(watermark)])?;
+        while let Some(r) = rows.next()? {
+            each(digest::from_canonical(r.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?)?;
+        }
+        Ok(())
+    }
 }
 
 fn number(conn: &Connection, compartment: &str) -> Result<i64, HubError> {

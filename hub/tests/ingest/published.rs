@@ -38,6 +38,21 @@ fn snapshot_then_deltas_then_a_snapshot_again() {
     assert_eq!((second.manifest_version, second.recent.len(), second.recent[0].from), (2, 1, first.watermark));
     assert_eq!(device.step(&desk.hub, &second, &second.recent[0]), 3);
     device.check(&second);
+    // The history hands out the same: all of a state, or what came after another.
+    let records = |after, at| {
+        let mut out = Vec::new();
+        let mut take = |r| {
+            out.push(r);
+            Ok(())
+        };
+        desk.hub.records_at("stolen", after, at, &mut take).unwrap();
+        out
+    };
+    let mut whole = records(0, second.watermark);
+    whole.sort_unstable_by_key(|r| r.id);
+    assert!(whole.iter().eq(device.0.values()));
+    assert_eq!(records(first.watermark, second.watermark).len(), 2, "one changed, one new; what is gone is not there");
+    assert_eq!(records(0, first.watermark).len(), 4_000);
 
     // A large one: a new snapshot; the way from the one before stays open.
     rows.truncate(2_500);

@@ -34,11 +34,30 @@ pub(super) struct Asking {
     pub(super) arrived: Mutex<Arrived>,
     /// A cache near by that is asked for segments first, if one is set.
     pub(super) relay: Option<Arc<Relay>>,
+    /// What had come of a frame when its link dropped: the next request goes on behind it.
+    pub(super) partial: Mutex<BTreeMap<(Hash32, u16), Vec<u8>>>,
 }
+
+/// Parts of frames that are kept, at most: more than there are ranges in flight.
+const MAX_PARTIAL: usize = 16;
 
 impl Asking {
     fn arrived<T>(&self, f: impl FnOnce(&mut Arrived) -> T) -> T {
         f(&mut self.arrived.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn partial<T>(&self, f: impl FnOnce(&mut BTreeMap<(Hash32, u16), Vec<u8>>) -> T) -> T {
+        f(&mut self.partial.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Keeps what had come of a frame. It is not proven: if it is wrong, the segment is found damaged like any other.
+    fn keep_partial(&self, frames: Frames<'_>) {
+        let (at, bytes) = ((frames.segment, frames.index), frames.frame);
+        self.partial(|p| {
+            if !bytes.is_empty() && p.len() < MAX_PARTIAL {
+                p.insert(at, bytes);
+            }
+        });
     }
 
     async fn catch_up(&self) -> Result<Event, LinkFault> {
@@ -87,7 +106,12 @@ impl Asking {
                     let mut frames = Frames::new(*segment, *total, *first, notes);
                     frames.take(whole.get(bytes.start as usize..bytes.end as usize).unwrap_or_default()).await?;
                 } else if !relay::frames(self.relay.as_deref(), want, notes).await {
-                    range(&self.transport, want, notes).await?;
+                    let begun = self.partial(|p| p.remove(&(*segment, *first))).unwrap_or_default();
+                    let mut frames = Frames { frame: begun, ..Frames::new(*segment, *total, *first, notes) };
+                    if let Err(fault) = range(&self.transport, want, &mut frames).await {
+                        self.keep_partial(frames);
+                        return Err(fault);
+                    }
                 }
                 Event::FramesEnd { segment: *segment }
             }
@@ -96,7 +120,7 @@ impl Asking {
 }
 
 /// Cuts what comes into frames, and reports each.
-struct Frames<'a> {
+pub(super) struct Frames<'a> {
     segment: Hash32,
     total: u32,
     index: u16,
@@ -105,7 +129,7 @@ struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    fn new(segment: Hash32, total: u32, index: u16, notes: &'a mpsc::Sender<Note>) -> Self {
+    pub(super) fn new(segment: Hash32, total: u32, index: u16, notes: &'a mpsc::Sender<Note>) -> Self {
         Self { segment, total, index, frame: Vec::new(), notes }
     }
 
@@ -129,16 +153,16 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// Frames of a segment by a range request; to the hub or to a relay.
-pub(super) async fn range(transport: &Transport, want: &Want, notes: &mpsc::Sender<Note>) -> Result<(), LinkFault> {
-    let Want::Frames { segment, total, first, bytes } = want else { return Ok(()) };
-    let mut frames = Frames::new(*segment, *total, *first, notes);
-    let range = format!("bytes={}-{}", bytes.start, bytes.end.saturating_sub(1));
+/// Frames of a segment by a range request, from where `frames` stands; to the hub or to a relay.
+pub(super) async fn range(transport: &Transport, want: &Want, frames: &mut Frames<'_>) -> Result<(), LinkFault> {
+    let Want::Frames { segment, bytes, .. } = want else { return Ok(()) };
+    let start = bytes.start as usize + frames.frame.len();
+    let range = format!("bytes={start}-{}", bytes.end.saturating_sub(1));
     let path = format!("/v1/segment/{segment}");
     let response = transport.send(Method::GET, &path, &[("range", range)], Vec::new()).await?;
     // A cache that ignores ranges sends the whole: skip to what was asked for.
-    let mut skip = if response.status() == 206 { 0 } else { bytes.start as usize };
-    let mut left = bytes.len();
+    let mut skip = if response.status() == 206 { 0 } else { start };
+    let mut left = (bytes.end as usize).saturating_sub(start);
     let mut body = response.into_body();
     while left > 0 {
         let Some(chunk) = transport.chunk(&mut body).await? else {

@@ -148,6 +148,7 @@ impl Device {
             head: self.state.get(doc::HEAD)?,
             arrived: Mutex::default(),
             relay: relay.clone(),
+            partial: Mutex::default(),
         });
         let (notes, inbox) = mpsc::channel(QUEUE);
         let handle = link.runtime.handle().clone();

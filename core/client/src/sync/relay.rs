@@ -145,7 +145,9 @@ impl Relay {
         timeout(CONNECT, self.transport.ready()).await.map_err(|_| silent("no connection in time"))??;
         // There is room for all of them, so that the fetch never waits for whoever takes them out.
         let (keep, mut kept) = mpsc::channel(bytes / FRAME + 2);
-        match timeout(PATIENCE, fetch::range(&self.transport, want, &keep)).await {
+        let Want::Frames { segment, total, first, .. } = want else { return Ok(Vec::new()) };
+        let mut cut = fetch::Frames::new(*segment, *total, *first, &keep);
+        match timeout(PATIENCE, fetch::range(&self.transport, want, &mut cut)).await {
             Ok(done) => done?,
             Err(_) => {
                 self.transport.drop_link().await;
