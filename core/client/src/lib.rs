@@ -38,6 +38,7 @@ mod tls;
 mod transport;
 mod vault;
 mod wipe;
+mod words;
 
 pub use check::{CheckRequest, Question};
 pub use device::Device;

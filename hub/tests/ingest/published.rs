@@ -50,7 +50,7 @@ fn snapshot_then_deltas_then_a_snapshot_again() {
     };
     let mut whole = records(0, second.watermark);
     whole.sort_unstable_by_key(|r| r.id);
-    assert!(whole.iter().eq(device.0.values()));
+    assert!(whole.iter().eq(device.rows.values()));
     assert_eq!(records(first.watermark, second.watermark).len(), 2, "one changed, one new; what is gone is not there");
     assert_eq!(records(0, first.watermark).len(), 4_000);
 
