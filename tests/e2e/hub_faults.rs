@@ -156,7 +156,7 @@ fn a_flipped_byte_in_a_segment_is_found_and_mended() {
     );
     assert!(report.failed[0].text.contains("damaged again and again"), "{}", report.failed[0].text);
     // The first copy came along with the answer to the question; then it was asked for twice by itself.
-    assert!(report.requests >= 1 + beatcheck_sync::MAX_REFETCH, "it was asked for again: {}", report.requests);
+    assert!(report.requests > beatcheck_sync::MAX_REFETCH, "it was asked for again: {}", report.requests);
     assert_eq!(check(&device, "ZZ99ZZZ").outcome, Outcome::NoTrace);
     assert_eq!(check(&device, "AB01CDE").outcome, Outcome::Hit);
     for (path, bytes) in new.iter().zip(&whole) {
