@@ -41,14 +41,13 @@ pub(super) const PARTS: [&str; 6] = ["pouchdb", "changes", "cut", "checks", "wit
 const ZSTD_JSON: &str = "JSON, zstd";
 const MERGE_PATCH: &str = "JSON merge patch, zstd";
 
-/// Goals whose measurement needs a simulated link or a damaged store, and where that is done.
-const ELSEWHERE: [(&str, &str, &str, f64); 4] = [
+/// Goals whose measurement needs an emulated link: `bench link` has them.
+const ELSEWHERE: [(&str, &str, &str, f64); 3] = [
     ("provision over slow 4G", "time by the link's floor", "x", 1.3),
     ("first vehicle answer while provisioning, 3G average", "time", "s", 10.0),
     ("first vehicle answer while provisioning, edge lossy", "time", "s", 40.0),
-    ("divergence at rest", "time until found", "h", 24.0),
 ];
-const ELSEWHERE_WHY: &str = "this bench runs over the plain loopback and for minutes";
+const ELSEWHERE_WHY: &str = "this bench runs over the plain loopback: see `bench link`";
 
 pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let wanted = |part: &str| !setting.skip.iter().any(|s| s == part);
@@ -78,6 +77,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     }
     out.extend(pouch.figures());
     out.extend(cut);
+    out.extend(repair::run(&first.device)?);
     match wanted("withdrawal") {
         // The device that was provisioned: it holds both kinds at their newest.
         true => out.extend(withdrawal::run(&world, &first.device)?),
@@ -88,7 +88,6 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
         false => checks.push(left_out("check during a sync")),
     }
     out.extend(checks);
-    out.extend(repair::repair_line());
     out.extend(
         ELSEWHERE
             .map(|(case, metric, unit, goal)| Figure::not_measured(case, metric, unit, ELSEWHERE_WHY).goal(Some(goal))),
