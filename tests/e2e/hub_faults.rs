@@ -167,15 +167,16 @@ fn a_flipped_byte_in_a_segment_is_found_and_mended() {
 
     // A first sync, cut short in the middle of a file, whichever file it is: list of marks or rows.
     let fresh = hub.enrol("tablet");
-    let whole: Vec<_> = known.iter().map(|path| std::fs::read(path).unwrap()).collect();
-    for (path, bytes) in known.iter().zip(&whole) {
+    let all = segments(&hub);
+    let whole: Vec<_> = all.iter().map(|path| std::fs::read(path).unwrap()).collect();
+    for (path, bytes) in all.iter().zip(&whole) {
         std::fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
     }
     let report = fresh.sync().unwrap();
     assert!(!report.complete, "{report:?}");
     let none = check(&fresh, "AB01CDE");
     assert_eq!((none.outcome, none.hits.len()), (Outcome::CannotSay, 0));
-    for (path, bytes) in known.iter().zip(&whole) {
+    for (path, bytes) in all.iter().zip(&whole) {
         std::fs::write(path, bytes).unwrap();
     }
     sync(&fresh);

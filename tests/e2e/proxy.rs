@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Shared between the proxy's threads and the test.
 #[derive(Default)]
@@ -12,6 +12,8 @@ struct Gauge {
     down: AtomicU64,
     /// Bytes that may still come down before everything breaks off.
     left: AtomicU64,
+    /// Set: it breaks off once, and then nothing does.
+    once: AtomicBool,
 }
 
 /// The proxy; its threads end with their connections.
@@ -53,6 +55,12 @@ impl Proxy {
         self.gauge.left.store(bytes, Ordering::SeqCst);
     }
 
+    /// After so many bytes every connection breaks, once; what connects later is whole.
+    pub fn cut_once_after(&self, bytes: u64) {
+        self.gauge.once.store(true, Ordering::SeqCst);
+        self.cut_after(bytes);
+    }
+
     /// Bytes that came down so far.
     pub fn down(&self) -> u64 {
         self.gauge.down.load(Ordering::SeqCst)
@@ -69,7 +77,13 @@ fn pump(mut from: TcpStream, mut to: TcpStream, gauge: Option<&Gauge>) {
             g.left.fetch_sub(pass as u64, Ordering::SeqCst);
             g.down.fetch_add(pass as u64, Ordering::SeqCst);
         }
-        if to.write_all(&buffer[..pass]).is_err() || pass < n {
+        let sent = to.write_all(&buffer[..pass]);
+        if let (true, Some(g)) = (pass < n, gauge)
+            && g.once.swap(false, Ordering::SeqCst)
+        {
+            g.left.store(WHOLE, Ordering::SeqCst);
+        }
+        if sent.is_err() || pass < n {
             break;
         }
     }

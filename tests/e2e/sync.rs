@@ -235,3 +235,65 @@ fn many_compartments_come_in_one_sync_each_usable_by_itself() {
     // A poll without change and with nothing to account for, whatever the number.
     assert_eq!(device.sync().unwrap().requests, 1);
 }
+
+/// What a second connection costs, at most: its handshake with both certificates.
+const HANDSHAKE: u64 = 6_000;
+
+#[test]
+fn a_dropped_link_costs_less_than_a_frame() {
+    let hub = TestHub::start();
+    hub.publish(&cars(6000));
+    let proxy = Proxy::before(hub.addr);
+    let fetched = |name: &str, cut: Option<u64>| {
+        let mut options = hub.options(name);
+        options.hub = proxy.url();
+        let device = beatcheck::Device::enrol(options, hub.vault(name)).unwrap();
+        let before = proxy.down();
+        cut.into_iter().for_each(|bytes| proxy.cut_once_after(bytes));
+        sync(&device);
+        proxy.down() - before
+    };
+    let whole = fetched("whole", None);
+    assert!(whole > 100_000, "enough to be cut in the midst of a frame: {whole}");
+    for (name, share) in [("early", 40), ("later", 60), ("late", 85)] {
+        let cut = fetched(name, Some(whole * share / 100));
+        // What the proxy had taken in and not passed on counts as lost too: it never came.
+        assert!(cut <= whole + beatcheck_wire::segment::FRAME as u64 + HANDSHAKE, "{name}: {cut} of {whole}");
+    }
+}
+
+#[test]
+fn a_hub_that_is_asked_too_often_is_given_time() {
+    let hub = TestHub::start();
+    hub.publish(&List::vehicles("cars", "cars").car("AA11AAA", "Red"));
+    let device = hub.enrol_core("phone", &clock());
+    let waited = AtomicBool::new(false);
+    for _ in 0..400 {
+        let report = device
+            .sync(&|p| {
+                if matches!(p, client::SyncProgress::Waiting { .. }) {
+                    waited.store(true, Ordering::SeqCst);
+                }
+            })
+            .unwrap();
+        assert!(report.complete, "the wait that the hub asks for is kept, and then it answers: {report:?}");
+        if waited.load(Ordering::SeqCst) {
+            return;
+        }
+    }
+    panic!("the hub never asked for patience");
+}
+
+#[test]
+fn a_push_says_only_when_to_ask() {
+    let hub = TestHub::start();
+    hub.publish(&List::vehicles("cars", "cars").car("AA11AAA", "Red"));
+    let device = hub.enrol("phone");
+    sync(&device);
+    for payload in [Vec::new(), b"{\"wipe\":true}".to_vec(), vec![0xff; 100_000]] {
+        assert!(device.handle_push(payload).unwrap() < 10);
+    }
+    assert_eq!(check(&device, "AA11AAA").outcome, Outcome::Hit);
+    let next = device.status().unwrap().next_sync.unwrap();
+    assert!(next > crate::support::now(), "{next}");
+}
