@@ -28,6 +28,9 @@ pub(super) struct Figure {
     /// How many measurements the value stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) n: Option<u64>,
+    /// What carried the bytes, where that is a choice (bench `link`): `tun` or `simulated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<&'static str>,
 }
 
 /// A figure as it is printed.
@@ -41,7 +44,8 @@ pub(super) struct Named<'a> {
 impl Figure {
     pub(super) fn lower(case: &str, metric: &'static str, value: f64, unit: &'static str) -> Self {
         let case = case.to_owned();
-        Self { case, metric, value, unit, better: Better::Lower, goal: None, peer: None, peer_value: None, n: None }
+        let (goal, peer, peer_value, n, network) = (None, None, None, None, None);
+        Self { case, metric, value, unit, better: Better::Lower, goal, peer, peer_value, n, network }
     }
 
     pub(super) fn higher(case: &str, metric: &'static str, value: f64, unit: &'static str) -> Self {
@@ -64,6 +68,11 @@ impl Figure {
         self
     }
 
+    pub(super) const fn network(mut self, network: &'static str) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     pub(super) const fn named(&self, bench: &'static str) -> Named<'_> {
         Named { bench, figure: self }
     }
@@ -82,7 +91,7 @@ impl Figure {
     }
 
     /// How many times the peer's value this is.
-    fn ratio(&self) -> Option<f64> {
+    pub(super) fn ratio(&self) -> Option<f64> {
         self.peer_value.filter(|p| *p != 0.0).map(|p| self.value / p)
     }
 }

@@ -11,6 +11,7 @@ mod fair;
 mod figure;
 mod hostile;
 mod job;
+mod link;
 mod main_job;
 mod matching;
 mod plates;
@@ -19,7 +20,7 @@ mod sizes;
 mod step;
 
 use crate::exit::{Exit, Failure};
-use crate::output::Context;
+use crate::output::{Context, Screen};
 use crate::progress::Bar;
 use clap::Args;
 use figure::{Figure, median_of_runs};
@@ -30,9 +31,10 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  \
     beatcheck bench --list\n  \
     beatcheck bench main --size 10000\n  \
-    beatcheck bench main --runs 3 --json --check\n\n\
+    beatcheck bench main --runs 3 --json --check\n  \
+    beatcheck bench link --profile edge-lossy --profile 3g-average\n\n\
     With --json a line a figure: bench, case, metric, value, unit, better (lower or higher), and where they exist goal, \
-    peer, peer_value and n. docs/benches.md says what each means.")]
+    peer, peer_value, n and network (bench `link`: tun, or simulated). docs/benches.md says what each means.")]
 pub(crate) struct BenchArgs {
     /// Which bench
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "step"])]
@@ -64,6 +66,8 @@ pub(crate) struct BenchArgs {
     /// Draw true persons recognised against strangers taken for them to this file (bench `match`)
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    link: link::LinkArgs,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -83,12 +87,14 @@ struct Setting<'a> {
     half: &'a str,
     misses: Option<&'a Path>,
     svg: Option<&'a Path>,
+    link: &'a link::LinkArgs,
 }
 
 struct Bench {
     name: &'static str,
     about: &'static str,
     run: fn(&Setting<'_>) -> Result<Vec<Figure>, Failure>,
+    table: fn(&mut Screen, &[Figure]),
 }
 
 const BENCHES: &[Bench] = &[
@@ -96,31 +102,43 @@ const BENCHES: &[Bench] = &[
         name: "main",
         about: "the main job on made-up records: ingest, publish, first sync, checks, a delta of 1%; time, memory, bytes",
         run: main_job::run,
+        table: figure::table,
     },
     Bench {
         name: "captures",
         about: "two real lists of one source: bytes on the wire of first sync and delta beside the lists, compressed",
         run: captures::run,
+        table: figure::table,
     },
     Bench {
         name: "plates",
         about: "made-up vehicles: marks as written, in part, and one slip off by class and slip; who is found, how fast",
         run: plates::run,
+        table: figure::table,
     },
     Bench {
         name: "fair",
         about: "made-up persons: who is found and who is taken for another, by origin and by length of the name",
         run: fair::run,
+        table: figure::table,
     },
     Bench {
         name: "hostile",
         about: "questions made to be slow, over made-up records: how long the worst takes",
         run: hostile::run,
+        table: figure::table,
     },
     Bench {
         name: "match",
         about: "a labelled set of persons and questions: who is found, who is told apart from strangers, how fast",
         run: matching::run,
+        table: figure::table,
+    },
+    Bench {
+        name: "link",
+        about: "poor signal under real TCP: first sync, first answer and deltas over emulated links; time and bytes beyond",
+        run: link::run,
+        table: link::table,
     },
 ];
 
@@ -163,7 +181,7 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
         None => PathBuf::from(CAPTURES),
     };
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg });
+    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, link: &args.link });
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;
@@ -187,7 +205,7 @@ fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) 
         // A line a figure for programs; for people one table, which comes with the first.
         context.emit(&f.named(bench.name), |s| {
             if i == 0 {
-                figure::table(s, figures)
+                (bench.table)(s, figures)
             }
         })?;
     }
