@@ -88,6 +88,8 @@ struct Setting<'a> {
     misses: Option<&'a Path>,
     svg: Option<&'a Path>,
     link: &'a link::LinkArgs,
+    /// Which of the runs this is, from 1.
+    run: u32,
 }
 
 struct Bench {
@@ -181,7 +183,7 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
         None => PathBuf::from(CAPTURES),
     };
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, link: &args.link });
+    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, link: &args.link, run: n });
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;

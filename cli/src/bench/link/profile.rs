@@ -133,7 +133,7 @@ impl Profile {
         };
         let jitter = if self.jitter_ms > 0 { format!(" +- {}", self.jitter_ms) } else { String::new() };
         let outage = self.outage.map(|o| format!(", {} s up, {} s down", o.up_s, o.down_s)).unwrap_or_default();
-        format!("{rate}, {}{jitter} ms each way, loss {}%{outage}", self.delay_ms, self.loss * 100.0)
+        format!("{rate}, {}{jitter} ms each way, loss {}%{outage}", self.delay_ms, (self.loss * 1e4).round() / 100.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::figure::{Figure, short};
 use super::network::Kind;
+use super::pipe::Totals;
 use super::profile::{EDGE_LOSSY, Profile};
 use super::work::{Done, Phase};
 use crate::output::Screen;
@@ -20,7 +21,9 @@ const DOWN_SENT: &str = "down sent";
 const DOWN_DELIVERED: &str = "down delivered";
 const UP_SENT: &str = "up sent";
 const UP_DELIVERED: &str = "up delivered";
-const DROPPED: &str = "lost or dropped";
+const PACKETS: &str = "packets";
+const LOST: &str = "lost on the air";
+const DROPPED: &str = "dropped by queue or outage";
 const WIRE: &str = "TLS";
 const BEYOND: &str = "beyond, sent";
 const BEYOND_DELIVERED: &str = "beyond, delivered";
@@ -80,7 +83,8 @@ fn of_phase(profile: &Profile, case: &str, phase: &Phase) -> Vec<Figure> {
     let sent = phase.moved.sent();
     let bytes = |metric, n: u64| Figure::lower(case, metric, n as f64, "B");
     let count = |metric, n: u64| Figure::lower(case, metric, n as f64, "");
-    let gone = |t: &super::pipe::Totals| t.lost.packets + t.full.packets + t.outage.packets;
+    let both = |of: fn(&Totals) -> u64| of(&down) + of(&up);
+    let packets = |metric, n: u64| Figure::lower(case, metric, n as f64, "packets");
     let mut out = vec![
         if floor > 0.0 { time.peer(FLOOR, floor) } else { time },
         count(WANTED, u64::from(phase.wanted)),
@@ -90,7 +94,9 @@ fn of_phase(profile: &Profile, case: &str, phase: &Phase) -> Vec<Figure> {
         bytes(DOWN_DELIVERED, down.delivered.bytes),
         bytes(UP_SENT, up.sent.bytes),
         bytes(UP_DELIVERED, up.delivered.bytes),
-        Figure::lower(case, DROPPED, (gone(&down) + gone(&up)) as f64, "packets"),
+        packets(PACKETS, both(|t| t.sent.packets)),
+        packets(LOST, both(|t| t.lost.packets)),
+        packets(DROPPED, both(|t| t.full.packets + t.outage.packets)),
         bytes(WIRE, phase.wire),
     ];
     if phase.changes > 0 {
@@ -126,7 +132,9 @@ pub(in super::super) fn table(screen: &mut Screen, figures: &[Figure]) {
         (DOWN_DELIVERED, "delivered"),
         (UP_SENT, "B up sent"),
         (UP_DELIVERED, "delivered"),
-        (DROPPED, "packets lost"),
+        (PACKETS, "packets"),
+        (LOST, "lost"),
+        (DROPPED, "dropped"),
         (CHANGES, "changed rows"),
         ("sent a changed row", "B a row"),
         (BEYOND, "% beyond, sent"),
