@@ -183,7 +183,9 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
         None => PathBuf::from(CAPTURES),
     };
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
-    let setting = |dir: &Path| (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, link: &args.link, run: n });
+    let setting = |dir: &Path| {
+        (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, link: &args.link, run: n })
+    };
     let Some(kept) = &args.dir else {
         let temporary =
             tempfile::Builder::new().prefix("beatcheck-bench-").tempdir().map_err(step::io("making a directory"))?;

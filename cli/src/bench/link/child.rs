@@ -83,7 +83,10 @@ impl Limit {
             return Err(Failure::new("io", "stopped by a signal"));
         }
         if Instant::now() >= self.until {
-            return Err(Failure::new("io", "the time ran out: --timeout-min gives more, --vehicles makes the job smaller"));
+            return Err(Failure::new(
+                "io",
+                "the time ran out: --timeout-min gives more, --vehicles makes the job smaller",
+            ));
         }
         Ok(())
     }

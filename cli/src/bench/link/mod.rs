@@ -85,7 +85,15 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let args = setting.link;
     let stop = child::stop_on_signal();
     let kind = kind(args, &stop)?;
-    let mut runs = Runs { args, kind, dir: setting.dir, run: setting.run, stop, extracts: BTreeMap::new(), clean: BTreeMap::new() };
+    let mut runs = Runs {
+        args,
+        kind,
+        dir: setting.dir,
+        run: setting.run,
+        stop,
+        extracts: BTreeMap::new(),
+        clean: BTreeMap::new(),
+    };
     let (mut out, mut failed) = (Vec::new(), Vec::new());
     for profile in args.profiles() {
         let vehicles = args.vehicles.unwrap_or(profile.vehicles);
@@ -125,7 +133,10 @@ fn kind(args: &LinkArgs, stop: &Stop) -> Result<Kind, Failure> {
                 return Ok(Kind::Tun);
             }
             Err(e) if args.require_tun => {
-                return Err(Failure::new("io", format!("--require-tun, but there is no network of TUN devices: {}", e.text)));
+                return Err(Failure::new(
+                    "io",
+                    format!("--require-tun, but there is no network of TUN devices: {}", e.text),
+                ));
             }
             Err(e) => e.text,
         }

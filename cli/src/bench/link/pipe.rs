@@ -38,10 +38,7 @@ impl Count {
 
     /// What was counted since `before`.
     pub(super) const fn since(self, before: Self) -> Self {
-        Self {
-            packets: self.packets.saturating_sub(before.packets),
-            bytes: self.bytes.saturating_sub(before.bytes),
-        }
+        Self { packets: self.packets.saturating_sub(before.packets), bytes: self.bytes.saturating_sub(before.bytes) }
     }
 
     /// Both.

@@ -59,14 +59,7 @@ pub(super) const EDGE_LOSSY: &str = "edge-lossy";
 pub(super) const PROFILES: [Profile; 7] = [
     NONE,
     Profile { name: "3g-average", down_kbit_s: Some(780), up_kbit_s: Some(330), delay_ms: 100, ..NONE },
-    Profile {
-        name: EDGE_LOSSY,
-        down_kbit_s: Some(240),
-        up_kbit_s: Some(200),
-        delay_ms: 400,
-        loss: 0.01,
-        ..NONE
-    },
+    Profile { name: EDGE_LOSSY, down_kbit_s: Some(240), up_kbit_s: Some(200), delay_ms: 400, loss: 0.01, ..NONE },
     // A tenth of edge-lossy's rate: a quarter of the records, so that it ends in minutes.
     Profile {
         name: "2g-rural",

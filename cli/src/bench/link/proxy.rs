@@ -187,7 +187,9 @@ impl Link {
                 Fate::Arrives(at) => return Some(at),
                 Fate::Full => std::thread::sleep(FULL),
                 Fate::Lost => std::thread::sleep(self.repeat),
-                Fate::Outage => std::thread::sleep(Duration::from_micros(back.map_or(0, |b| b - now)).clamp(FULL, LOOK)),
+                Fate::Outage => {
+                    std::thread::sleep(Duration::from_micros(back.map_or(0, |b| b - now)).clamp(FULL, LOOK))
+                }
             }
         }
         None

@@ -43,13 +43,7 @@ pub(super) fn unfinished(profile: &Profile, vehicles: u64, kind: Kind) -> Figure
 }
 
 /// The figures of one profile; `clean` is the same job without limits.
-pub(super) fn figures(
-    profile: &Profile,
-    vehicles: u64,
-    kind: Kind,
-    done: &Done,
-    clean: Option<&Done>,
-) -> Vec<Figure> {
+pub(super) fn figures(profile: &Profile, vehicles: u64, kind: Kind, done: &Done, clean: Option<&Done>) -> Vec<Figure> {
     let with_both = |done: &Done| {
         let mut phases = done.phases.clone();
         let part = |name: &str| done.phases.iter().find(|p| p.name == name);
@@ -79,7 +73,8 @@ fn of_phase(profile: &Profile, case: &str, phase: &Phase) -> Vec<Figure> {
     let (down, up) = (phase.moved.down, phase.moved.up);
     let time = Figure::lower(case, TIME, phase.seconds, "s");
     let at_rate = |bytes: u64, rate: Option<u64>| rate.map_or(0.0, |kbit_s| bytes as f64 * 8.0 / (kbit_s as f64 * 1e3));
-    let floor = at_rate(down.delivered.bytes, profile.down().kbit_s).max(at_rate(up.delivered.bytes, profile.up().kbit_s));
+    let floor =
+        at_rate(down.delivered.bytes, profile.down().kbit_s).max(at_rate(up.delivered.bytes, profile.up().kbit_s));
     let sent = phase.moved.sent();
     let bytes = |metric, n: u64| Figure::lower(case, metric, n as f64, "B");
     let count = |metric, n: u64| Figure::lower(case, metric, n as f64, "");

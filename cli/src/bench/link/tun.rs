@@ -39,15 +39,15 @@ impl Tun {
 
 #[cfg(target_os = "linux")]
 mod linux {
+    use super::super::super::step::io;
     use super::super::child;
     use super::super::network::tell;
     use super::super::pipe::{Line, MTU, Micros, Pipe};
-    use super::super::super::step::io;
     use super::*;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::path::Path;
-    use std::sync::{Arc, Once};
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Once};
     use std::thread::JoinHandle;
     use std::time::{Duration, Instant};
     use tun_rs::{DeviceBuilder, SyncDevice};

@@ -220,7 +220,8 @@ impl Site<'_> {
         let line = || {
             // A code for each call: an answer that was lost has used one up.
             let data = [text("hub"), text("enrol"), text("--data"), self.hub.as_os_str()];
-            let ticket = run_here(&[&data[..], &["--officer", "bench", "--role", "patrol"].map(text)].concat(), self.limit)?;
+            let ticket =
+                run_here(&[&data[..], &["--officer", "bench", "--role", "patrol"].map(text)].concat(), self.limit)?;
             let code = parse(&ticket).and_then(|t| t["code"].as_str().map(str::to_owned)).unwrap_or_default();
             let words = ["device", "enrol", "--hub", self.url, "--code", &code, "--home"].map(text);
             let files = [home.as_os_str(), text("--ca"), ca.as_os_str()];
@@ -252,7 +253,8 @@ impl Site<'_> {
         let line = sync_line(home);
         let line: Vec<&OsStr> = line.iter().map(|p| p.as_os_str()).collect();
         let mut syncing = child::start(self.network.command(Side::Device, &line)?)?;
-        for n in 1..=u32::MAX {
+        let mut next = EVERY;
+        loop {
             // The answer counts from when the sync had ended before it was asked: then there is no other to come.
             let complete = syncing.ended() && parse(&syncing.said()).is_some_and(|r| r["complete"] == true);
             let mut asked = super::network::this_program()?;
@@ -275,9 +277,9 @@ impl Site<'_> {
             if syncing.ended() {
                 syncing = child::start(self.network.command(Side::Device, &line)?)?;
             }
-            self.limit.sleep((EVERY * n).saturating_sub(begun.elapsed()));
+            self.limit.sleep(next.saturating_sub(begun.elapsed()));
+            next += EVERY;
         }
-        Ok(None)
     }
 }
 
