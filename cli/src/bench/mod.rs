@@ -217,7 +217,9 @@ fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) 
     for f in &missed {
         crate::complain(&format!("goal missed: {} {}: {}", f.case, f.metric, f.against_goal()));
     }
-    Ok(if args.check && !missed.is_empty() { Exit::Other } else { Exit::Done })
+    // What did not come to its end was not measured: that is no success, whether goals count or not.
+    let failed = (args.check && !missed.is_empty()) || link::unfinished(figures);
+    Ok(if failed { Exit::Other } else { Exit::Done })
 }
 
 /// Says on stderr, on a terminal, what is being measured.

@@ -24,9 +24,10 @@ use clap::builder::PossibleValuesParser;
 use extracts::{Extracts, MAX_DELTAS};
 use network::Kind;
 use profile::{CLEAN, EDGE_LOSSY, PROFILES, Profile};
-pub(super) use show::table;
+pub(super) use show::{table, unfinished};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use work::{Done, Plan};
 
@@ -45,7 +46,7 @@ pub(super) struct LinkArgs {
     /// Which link; may be repeated [default: edge-lossy]
     #[arg(long = "profile", value_name = "NAME", value_parser = PossibleValuesParser::new(PROFILES.map(|p| p.name)))]
     profiles: Vec<String>,
-    /// All profiles, one after the other: about an hour
+    /// All profiles, one after the other: about half an hour
     #[arg(long, conflicts_with = "profiles")]
     all: bool,
     /// How many vehicles [default: 2000; 2g-rural: 500]
@@ -99,25 +100,27 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
         let vehicles = args.vehicles.unwrap_or(profile.vehicles);
         if !runs.clean.contains_key(&vehicles) {
             // Without it there is nothing to compare with: its failure ends the run.
-            let clean = runs.one(&PROFILES[0], vehicles)?;
+            let mut clean = Done::default();
+            runs.one(&PROFILES[0], vehicles, &mut clean)?;
             out.extend(show::figures(&PROFILES[0], vehicles, kind, &clean, None));
+            out.push(show::finished(&PROFILES[0], vehicles, kind, true));
             runs.clean.insert(vehicles, clean);
         }
         if profile.name == CLEAN {
             continue;
         }
-        match runs.one(profile, vehicles) {
-            Ok(done) => out.extend(show::figures(profile, vehicles, kind, &done, runs.clean.get(&vehicles))),
-            Err(e) if runs.stop.load(std::sync::atomic::Ordering::Relaxed) => return Err(e),
+        let mut done = Done::default();
+        let ended = runs.one(profile, vehicles, &mut done);
+        out.extend(show::figures(profile, vehicles, kind, &done, runs.clean.get(&vehicles)));
+        match ended {
+            Ok(()) => {}
+            Err(e) if runs.stop.load(Ordering::Relaxed) => return Err(e),
             Err(e) => {
                 crate::complain(&format!("{}: {}", profile.name, e.text));
-                out.push(show::unfinished(profile, vehicles, kind));
                 failed.push(profile.name);
             }
         }
-    }
-    if failed.len() == args.profiles().len() {
-        return Err(Failure::new("io", format!("no profile was finished: {}", failed.join(", "))));
+        out.push(show::finished(profile, vehicles, kind, !failed.contains(&profile.name)));
     }
     Ok(out)
 }
@@ -162,7 +165,7 @@ struct Runs<'a> {
 
 impl Runs<'_> {
     /// The whole job over one link.
-    fn one(&mut self, profile: &Profile, vehicles: u64) -> Result<Done, Failure> {
+    fn one(&mut self, profile: &Profile, vehicles: u64, done: &mut Done) -> Result<(), Failure> {
         let LinkArgs { persons, deltas, seed, timeout_min, .. } = *self.args;
         let limit = Limit::new(Stop::clone(&self.stop), Duration::from_secs(60 * u64::from(timeout_min)));
         let (kind, size) = (self.kind, format!("{vehicles} vehicles, {persons} persons, {deltas} deltas"));
@@ -177,6 +180,6 @@ impl Runs<'_> {
         let dir = self.dir.join(format!("{}-{vehicles}", profile.name));
         std::fs::create_dir_all(&dir).map_err(step::io("making a directory"))?;
         let seed = seed.wrapping_add(u64::from(self.run - 1));
-        work::job(&Plan { profile, kind, extracts, deltas, seed }, &dir, &limit)
+        work::job(&Plan { profile, kind, extracts, deltas, seed }, &dir, &limit, done)
     }
 }

@@ -13,6 +13,7 @@ const BEYOND_GOAL: f64 = 5.0;
 const FLOOR: &str = "the link's floor: delivered bytes at its rate";
 
 const TIME: &str = "time";
+const A_SYNC: &str = "time a sync";
 const WANTED: &str = "syncs";
 const CALLS: &str = "calls";
 const REQUESTS: &str = "requests";
@@ -37,9 +38,15 @@ fn case(profile: &Profile, vehicles: u64, phase: &str) -> String {
     format!("{}, {}: {phase}", profile.name, short(vehicles as f64))
 }
 
-/// What says that a profile did not come to its end.
-pub(super) fn unfinished(profile: &Profile, vehicles: u64, kind: Kind) -> Figure {
-    Figure::higher(&case(profile, vehicles, "the job"), FINISHED, 0.0, "").goal(Some(1.0)).network(kind.as_str())
+/// Whether a profile came to its end.
+pub(super) fn finished(profile: &Profile, vehicles: u64, kind: Kind, ended: bool) -> Figure {
+    let value = if ended { 1.0 } else { 0.0 };
+    Figure::higher(&case(profile, vehicles, "the job"), FINISHED, value, "").goal(Some(1.0)).network(kind.as_str())
+}
+
+/// Whether any profile did not.
+pub(in super::super) fn unfinished(figures: &[Figure]) -> bool {
+    figures.iter().any(|f| f.metric == FINISHED && f.value < 1.0)
 }
 
 /// The figures of one profile; `clean` is the same job without limits.
@@ -65,7 +72,6 @@ pub(super) fn figures(profile: &Profile, vehicles: u64, kind: Kind, done: &Done,
     if let Some(seconds) = done.first_answer {
         out.push(Figure::lower(&case(profile, vehicles, "first answer"), TIME, seconds, "s"));
     }
-    out.push(Figure::higher(&case(profile, vehicles, "the job"), FINISHED, 1.0, "").goal(Some(1.0)));
     out.into_iter().map(|f| f.network(kind.as_str())).collect()
 }
 
@@ -94,6 +100,9 @@ fn of_phase(profile: &Profile, case: &str, phase: &Phase) -> Vec<Figure> {
         packets(DROPPED, both(|t| t.full.packets + t.outage.packets)),
         bytes(WIRE, phase.wire),
     ];
+    if phase.wanted > 1 {
+        out.push(Figure::lower(case, A_SYNC, phase.seconds / f64::from(phase.wanted), "s"));
+    }
     if phase.changes > 0 {
         out.push(count(CHANGES, phase.changes));
         out.push(Figure::lower(case, "sent a changed row", sent as f64 / phase.changes as f64, "B"));
@@ -120,6 +129,7 @@ pub(in super::super) fn table(screen: &mut Screen, figures: &[Figure]) {
     let shown = [
         (TIME, "s"),
         ("", "of floor"),
+        (A_SYNC, "s a sync"),
         (WANTED, "syncs"),
         (CALLS, "calls"),
         (REQUESTS, "requests"),

@@ -76,15 +76,16 @@ impl Phase {
     }
 }
 
-/// What a whole job took.
+/// What a whole job took, as far as it came.
+#[derive(Default)]
 pub(super) struct Done {
     pub(super) phases: Vec<Phase>,
     /// Seconds from the first sync's beginning to the first answer that is one; none if there was none in time.
     pub(super) first_answer: Option<f64>,
 }
 
-/// Does the whole job in `dir`.
-pub(super) fn job(plan: &Plan<'_>, dir: &Path, limit: &Limit) -> Result<Done, Failure> {
+/// Does the whole job in `dir`, and notes each part when it is done.
+pub(super) fn job(plan: &Plan<'_>, dir: &Path, limit: &Limit, done: &mut Done) -> Result<(), Failure> {
     let hub = dir.join("hub");
     let name = super::tun::HUB_ADDRESS;
     run_here(&[text("hub"), text("init"), text("--data"), hub.as_os_str(), text("--name"), text(name)], limit)?;
@@ -95,21 +96,20 @@ pub(super) fn job(plan: &Plan<'_>, dir: &Path, limit: &Limit) -> Result<Done, Fa
     let url = network.reach(&listening)?;
     let site = Site { plan, hub: &hub, network: &network, url: &url, limit };
     let (home, other) = (dir.join("device"), dir.join("second-device"));
-    let mut phases = Vec::new();
-    phases.push(site.phase("enrol", |p| site.enrol(&home, p))?);
-    phases.push(site.phase("first sync", |p| site.sync(&home, p))?);
+    done.phases.push(site.phase("enrol", |p| site.enrol(&home, p))?);
+    done.phases.push(site.phase("first sync", |p| site.sync(&home, p))?);
     // A device of its own: each check is an entry of the account that goes up, and would count among the bytes.
     site.phase("enrol a second device", |p| site.enrol(&other, p))?;
-    let first_answer = site.first_answer(&other)?;
+    done.first_answer = site.first_answer(&other)?;
     let mut deltas = Phase::new("deltas");
     for n in 1..=plan.deltas {
         bring(plan.extracts, n, &hub, limit)?;
         deltas = deltas.with(&site.phase("delta", |p| site.sync(&home, p))?, "deltas");
     }
     site.say(&deltas);
-    phases.push(deltas);
-    phases.push(site.phase("nothing new", |p| site.sync(&home, p))?);
-    Ok(Done { phases, first_answer })
+    done.phases.push(deltas);
+    done.phases.push(site.phase("nothing new", |p| site.sync(&home, p))?);
+    Ok(())
 }
 
 fn text(s: &str) -> &OsStr {
@@ -255,7 +255,7 @@ impl Site<'_> {
         let mut syncing = child::start(self.network.command(Side::Device, &line)?)?;
         let mut next = EVERY;
         loop {
-            // The answer counts from when the sync had ended before it was asked: then there is no other to come.
+            // Looked at before the check is made: if the sync is complete by now, no better answer is to come.
             let complete = syncing.ended() && parse(&syncing.said()).is_some_and(|r| r["complete"] == true);
             let mut asked = super::network::this_program()?;
             asked.args(&check).arg("--json");
