@@ -7,6 +7,8 @@
 
 mod child;
 mod extracts;
+#[cfg(any(target_os = "linux", test))] // packets there are only where there is TUN
+mod line;
 mod network;
 mod pipe;
 mod profile;
@@ -131,10 +133,7 @@ fn kind(args: &LinkArgs, stop: &Stop) -> Result<Kind, Failure> {
         "--simulate asks for it".to_owned()
     } else {
         match tun::Tun::begin(&PROFILES[0], args.seed, &Limit::new(Stop::clone(stop), TRY)) {
-            Ok(tun) => {
-                drop(tun);
-                return Ok(Kind::Tun);
-            }
+            Ok(_) => return Ok(Kind::Tun),
             Err(e) if args.require_tun => {
                 return Err(Failure::new(
                     "io",

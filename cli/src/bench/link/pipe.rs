@@ -8,7 +8,6 @@
 use super::profile::Shape;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::collections::VecDeque;
 
 /// Largest IP packet on the link, in bytes: what is left inside a tunnel of a mobile network or a VPN.
 pub(super) const MTU: usize = 1400;
@@ -17,9 +16,6 @@ const QUEUE_MS: u64 = 1000;
 /// ... but never fewer than so many full packets. Mobile networks queue rather than drop; a shallow queue would lose
 /// packets by itself, and the profile's loss would no longer be the loss.
 const QUEUE_PACKETS: u64 = 64;
-/// Most packets under way in one direction: above what any profile's rate and delay can hold.
-const MAX_UNDER_WAY: usize = 8192;
-
 /// Microseconds since the link began.
 pub(super) type Micros = u64;
 
@@ -140,6 +136,12 @@ impl Pipe {
         self.totals.delivered.add(len);
     }
 
+    /// A packet that was to arrive found no room to wait in.
+    #[cfg(any(target_os = "linux", test))]
+    pub(super) const fn turned_away(&mut self, len: usize) {
+        self.totals.full.add(len);
+    }
+
     fn fate(&mut self, now: Micros, len: usize) -> Fate {
         if self.back_at(now).is_some() {
             return Fate::Outage;
@@ -187,54 +189,6 @@ impl Pipe {
 /// Most bytes that wait in front of a link of that rate.
 fn queue_bytes(kbit_s: u64) -> u64 {
     (kbit_s * QUEUE_MS / 8).max(QUEUE_PACKETS * MTU as u64)
-}
-
-/// A pipe and the packets in it.
-#[derive(Debug)]
-pub(super) struct Line {
-    pipe: Pipe,
-    under_way: VecDeque<(Micros, Vec<u8>)>,
-}
-
-impl Line {
-    pub(super) const fn new(pipe: Pipe) -> Self {
-        Self { pipe, under_way: VecDeque::new() }
-    }
-
-    /// Puts a packet in.
-    pub(super) fn put(&mut self, now: Micros, packet: &[u8]) {
-        if let Fate::Arrives(at) = self.pipe.offer(now, packet.len()) {
-            if self.under_way.len() < MAX_UNDER_WAY {
-                self.under_way.push_back((at, packet.to_vec()));
-            } else {
-                self.pipe.totals.full.add(packet.len());
-            }
-        }
-    }
-
-    /// Takes out the next packet that has arrived.
-    pub(super) fn take(&mut self, now: Micros) -> Option<Vec<u8>> {
-        if self.next()? > now {
-            return None;
-        }
-        let (_, packet) = self.under_way.pop_front()?;
-        self.pipe.delivered(packet.len());
-        Some(packet)
-    }
-
-    /// When the next packet arrives.
-    pub(super) fn next(&self) -> Option<Micros> {
-        self.under_way.front().map(|(at, _)| *at)
-    }
-
-    /// How many packets have yet to arrive.
-    pub(super) fn under_way(&self) -> usize {
-        self.under_way.len()
-    }
-
-    pub(super) const fn totals(&self) -> Totals {
-        self.pipe.totals()
-    }
 }
 
 #[cfg(test)]

@@ -41,8 +41,9 @@ impl Tun {
 mod linux {
     use super::super::super::step::io;
     use super::super::child;
+    use super::super::line::Line;
     use super::super::network::tell;
-    use super::super::pipe::{Line, MTU, Micros, Pipe};
+    use super::super::pipe::{MTU, Micros, Pipe};
     use super::*;
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use std::path::Path;

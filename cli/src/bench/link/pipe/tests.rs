@@ -102,20 +102,3 @@ fn the_same_seed_gives_the_same_link_and_another_another() {
     let both: Vec<bool> = (0..500).map(|i| down.offer(i * 20_000, 9) == up.offer(i * 20_000, 9)).collect();
     assert!(both.contains(&false), "the two directions of a link must not lose the same packets");
 }
-
-#[test]
-fn a_line_hands_over_in_order_and_in_time() {
-    let mut line = Line::new(Pipe::new(Shape { delay_ms: 10, ..PLAIN }, 1, 0));
-    line.put(0, b"first");
-    line.put(5_000, b"second");
-    assert_eq!((line.next(), line.take(9_999)), (Some(10_000), None));
-    assert_eq!(line.take(20_000).as_deref(), Some(&b"first"[..]));
-    assert_eq!(line.take(20_000).as_deref(), Some(&b"second"[..]));
-    assert_eq!((line.take(20_000), line.next()), (None, None));
-    let totals = line.totals();
-    assert_eq!((totals.sent, totals.delivered), (Count { packets: 2, bytes: 11 }, Count { packets: 2, bytes: 11 }));
-    for i in 0..MAX_UNDER_WAY + 5 {
-        line.put(30_000 + i as u64, b"x");
-    }
-    assert_eq!(line.totals().full.packets, 5);
-}
