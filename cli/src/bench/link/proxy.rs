@@ -178,18 +178,18 @@ impl Link {
     fn put(&self, way: Way, len: usize) -> Option<Micros> {
         while !self.ended() {
             let now = self.now();
-            let (fate, back) = self.pipe(way, |p| {
-                // A sender that can see the queue waits for it; it is not a loss.
-                let fate = if p.has_room(now, len) { p.offer(now, len) } else { Fate::Full };
-                (fate, p.back_at(now))
+            // A sender that can see the queue, and that there is no signal, waits: nothing is sent in vain.
+            let (fate, back) = self.pipe(way, |p| match p.back_at(now) {
+                None if p.has_room(now, len) => (p.offer(now, len), None),
+                None => (Fate::Full, None),
+                back => (Fate::Outage, back),
             });
-            match fate {
-                Fate::Arrives(at) => return Some(at),
-                Fate::Full => std::thread::sleep(FULL),
-                Fate::Lost => std::thread::sleep(self.repeat),
-                Fate::Outage => {
-                    std::thread::sleep(Duration::from_micros(back.map_or(0, |b| b - now)).clamp(FULL, LOOK))
-                }
+            match (fate, back) {
+                (Fate::Arrives(at), _) => return Some(at),
+                (Fate::Full, _) => std::thread::sleep(FULL),
+                (Fate::Outage, Some(back)) => std::thread::sleep(Duration::from_micros(back - now).clamp(FULL, LOOK)),
+                // Lost, or still in the queue when the signal went.
+                (Fate::Lost | Fate::Outage, _) => std::thread::sleep(self.repeat),
             }
         }
         None
