@@ -31,6 +31,9 @@ pub(super) struct Figure {
     /// How many measurements the value stands for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) n: Option<u64>,
+    /// What carried the bytes, where that is a choice (bench `link`): `tun` or `simulated`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) network: Option<&'static str>,
     /// Why there is no value: it is then `null`, and said to be missing wherever it is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) not_measured: Option<String>,
@@ -68,6 +71,7 @@ impl Figure {
             others: Vec::new(),
             n: None,
             not_measured: None,
+            network: None,
         }
     }
 
@@ -106,6 +110,11 @@ impl Figure {
         self
     }
 
+    pub(super) const fn network(mut self, network: &'static str) -> Self {
+        self.network = Some(network);
+        self
+    }
+
     pub(super) const fn named(&self, bench: &'static str) -> Named<'_> {
         Named { bench, figure: self }
     }
@@ -124,7 +133,7 @@ impl Figure {
     }
 
     /// How many times the peer's value this is.
-    fn ratio(&self) -> Option<f64> {
+    pub(super) fn ratio(&self) -> Option<f64> {
         self.peer_value.filter(|p| *p != 0.0).map(|p| self.value / p)
     }
 }

@@ -208,7 +208,7 @@ impl Drop for Serving {
 }
 
 /// Asks a child of ours to stop; ends it if it does not.
-fn end(child: &mut Child) {
+pub(super) fn end(child: &mut Child) {
     #[cfg(unix)]
     {
         let _ = rustix::process::kill_process(rustix::process::Pid::from_child(child), rustix::process::Signal::TERM);

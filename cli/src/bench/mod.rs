@@ -11,6 +11,7 @@ mod fair;
 mod figure;
 mod hostile;
 mod job;
+mod link;
 mod main_job;
 mod matching;
 mod plates;
@@ -31,9 +32,10 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:\n  \
     beatcheck bench --list\n  \
     beatcheck bench main --size 10000\n  \
-    beatcheck bench main --runs 3 --json --check\n\n\
+    beatcheck bench main --runs 3 --json --check\n  \
+    beatcheck bench link --profile edge-lossy --profile 3g-average\n\n\
     With --json a line a figure: bench, case, metric, value, unit, better (lower or higher), and where they exist goal, \
-    peer, peer_value and n. docs/benches.md says what each means.")]
+    peer, peer_value, n and network (bench `link`: tun, or simulated). docs/benches.md says what each means.")]
 pub(crate) struct BenchArgs {
     /// Which bench
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "step", "fetch_json"])]
@@ -77,6 +79,8 @@ pub(crate) struct BenchArgs {
     /// Be the alternative's client, as this file says, and print what it took
     #[arg(long, value_name = "FILE", hide = true)]
     fetch_json: Option<PathBuf>,
+    #[command(flatten)]
+    link: link::LinkArgs,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -99,6 +103,9 @@ struct Setting<'a> {
     records: u64,
     million: bool,
     skip: &'a [String],
+    link: &'a link::LinkArgs,
+    /// Which of the runs this is, from 1.
+    run: u32,
 }
 
 struct Bench {
@@ -151,6 +158,12 @@ const BENCHES: &[Bench] = &[
         run: sync::run,
         table: figure::table_of_others,
     },
+    Bench {
+        name: "link",
+        about: "poor signal under real TCP: first sync, first answer and deltas over emulated links; time and bytes beyond",
+        run: link::run,
+        table: link::table,
+    },
 ];
 
 /// What `--list --json` says of a bench.
@@ -201,7 +214,8 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
     let (half, misses, svg) = (args.half.as_str(), args.misses.as_deref(), args.svg.as_deref());
     let (records, million, skip) = (args.records, args.million, args.skip.as_slice());
     let setting = |dir: &Path| {
-        (bench.run)(&Setting { dir, size: args.size, data: &data, half, misses, svg, records, million, skip })
+        let (size, data, link) = (args.size, &*data, &args.link);
+        (bench.run)(&Setting { dir, size, data, half, misses, svg, records, million, skip, link, run: n })
     };
     let Some(kept) = &args.dir else {
         let temporary =
@@ -234,7 +248,9 @@ fn show(bench: &Bench, figures: &[Figure], args: &BenchArgs, context: &Context) 
     for f in &missed {
         crate::complain(&format!("goal missed: {} {}: {}", f.case, f.metric, f.against_goal()));
     }
-    Ok(if args.check && !missed.is_empty() { Exit::Other } else { Exit::Done })
+    // What did not come to its end was not measured: that is no success, whether goals count or not.
+    let failed = (args.check && !missed.is_empty()) || link::unfinished(figures);
+    Ok(if failed { Exit::Other } else { Exit::Done })
 }
 
 /// Says on stderr, on a terminal, what is being measured.
