@@ -17,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("beatcheck-audit", &["beatcheck-model", "beatcheck-wire"]),
     ("beatcheck-store", &["beatcheck-model", "beatcheck-wire", "beatcheck-search", "beatcheck-policy"]),
     ("beatcheck-sync", &["beatcheck-model", "beatcheck-wire"]),
+    ("beatcheck-sim", &["beatcheck-model", "beatcheck-wire", "beatcheck-sync"]),
     (
         "beatcheck-client",
         &[

@@ -4,10 +4,10 @@ use crate::hub::Hub;
 use crate::rng::Rng;
 use beatcheck_sync::{Event, FetchFault, Want};
 use beatcheck_wire::segment::frame_range;
-use beatcheck_wire::{CompartmentId, GrantBundle};
+use beatcheck_wire::{CompartmentId, GrantBundle, Hash32};
 use std::collections::VecDeque;
 
-/// How bad it is, in cases per 1,000.
+/// How bad a day is, in cases per 1,000.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Chaos {
     /// A request, or a range between two frames, breaks off.
@@ -26,10 +26,15 @@ pub struct Chaos {
     pub moves: u64,
     /// Something stored is damaged at rest, per sync.
     pub rot: u64,
+    /// Another network: everything in flight breaks, per event.
+    pub switch: u64,
+    /// The link is gone for a while, per event.
+    pub outage: u64,
 }
 
 impl Chaos {
     /// One of many kinds of bad days.
+    #[must_use]
     pub const fn of(rng: &mut Rng) -> Self {
         Self {
             drop: rng.below(2) * rng.below(300),
@@ -39,7 +44,9 @@ impl Chaos {
             damage: rng.below(2) * rng.below(300),
             restart: rng.below(2) * rng.below(40),
             moves: rng.below(2) * rng.below(80),
-            rot: rng.below(2) * rng.below(300),
+            rot: rng.below(2) * rng.below(1000),
+            switch: rng.below(2) * rng.below(60),
+            outage: rng.below(2) * rng.below(40),
         }
     }
 }
@@ -49,12 +56,13 @@ fn flip(bytes: &mut [u8], rng: &mut Rng) {
     bytes[at] ^= 1 << rng.below(8);
 }
 
-fn not_granted() -> FetchFault {
+/// What the hub says of a compartment that the device may not have.
+pub(crate) fn not_granted() -> FetchFault {
     FetchFault::Refused { code: "not_granted".into(), text: "not in the grant".into() }
 }
 
 /// The events that one request brings, in their order.
-pub fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> VecDeque<Event> {
+pub(crate) fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> VecDeque<Event> {
     if rng.chance(chaos.drop) {
         return [Event::Failed(want.clone(), FetchFault::Transient("dropped".into()))].into();
     }
@@ -64,6 +72,7 @@ pub fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> VecDeque<
     }
     let (replay, forge) = (rng.chance(chaos.replay), rng.chance(chaos.forge));
     let granted = |id: &CompartmentId| hub.granted.contains(id);
+    let gone = || Event::Failed(want.clone(), FetchFault::NotFound);
     let event = match want {
         Want::Head => {
             let (_, current) = &hub.heads[hub.heads.len() - 1];
@@ -80,25 +89,31 @@ pub fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> VecDeque<
             Event::Head { bytes, grant_hint: Some(hub.grant_version) }
         }
         Want::Grant => {
-            let mut bundle = hub.grants[hub.grants.len() - 1].clone();
+            let (current, _) = &hub.grants[hub.grants.len() - 1];
+            let mut bundle = current.clone();
             if replay {
-                bundle = hub.grants[rng.below(hub.grants.len() as u64) as usize].clone();
+                bundle = hub.grants[rng.below(hub.grants.len() as u64) as usize].0.clone();
             } else if forge {
                 forge_grant(&mut bundle, rng);
             }
             Event::Grant(bundle)
         }
-        Want::Set(hash) => Event::Set(document(hub, hash, replay, forge, rng)),
-        Want::Manifest(id, _) if !granted(id) => Event::Failed(want.clone(), not_granted()),
-        Want::Manifest(id, hash) => Event::Manifest(*id, document(hub, hash, replay, forge, rng)),
-        Want::Frames { segment, total, first, bytes } => {
-            let (id, content) = &hub.segments[segment];
-            if !granted(id) {
-                return [Event::Failed(want.clone(), not_granted())].into();
-            }
-            assert_eq!(content.len(), *total as usize, "the machine asks by the manifest");
-            return frames(want, content, *first, bytes.clone(), chaos, rng);
+        Want::Manifest(id, _) | Want::Catalogue(id, _) if !granted(id) => Event::Failed(want.clone(), not_granted()),
+        Want::Set(hash) => document(hub, hash, replay, forge, rng).map_or_else(gone, Event::Set),
+        Want::Manifest(id, hash) => {
+            document(hub, hash, replay, forge, rng).map_or_else(gone, |d| Event::Manifest(*id, d))
         }
+        Want::Catalogue(id, hash) => {
+            document(hub, hash, replay, forge, rng).map_or_else(gone, |d| Event::Catalogue(*id, d))
+        }
+        Want::Frames { segment, total, first, bytes } => match hub.segments.get(segment) {
+            None => gone(),
+            Some(s) if !granted(&s.of) => Event::Failed(want.clone(), not_granted()),
+            Some(s) => {
+                assert_eq!(s.bytes.len(), *total as usize, "the machine asks by the manifest");
+                return frames(want, &s.bytes, *first, bytes.clone(), chaos, rng);
+            }
+        },
     };
     [event].into()
 }
@@ -133,15 +148,15 @@ fn frames(
     out
 }
 
-fn document(hub: &Hub, hash: &beatcheck_wire::Hash32, replay: bool, forge: bool, rng: &mut Rng) -> Vec<u8> {
-    let mut bytes = hub.documents[hash].clone();
+fn document(hub: &Hub, hash: &Hash32, replay: bool, forge: bool, rng: &mut Rng) -> Option<Vec<u8>> {
+    let mut bytes = hub.documents.get(hash)?.clone();
     if replay {
         let other = rng.below(hub.documents.len() as u64) as usize;
         bytes = hub.documents.values().nth(other).cloned().unwrap_or(bytes);
     } else if forge {
         flip(&mut bytes, rng);
     }
-    bytes
+    Some(bytes)
 }
 
 fn forge_grant(bundle: &mut GrantBundle, rng: &mut Rng) {

@@ -1,16 +1,23 @@
-//! The loop: hub, device and link together, and what must hold after every step.
+//! The loop: hub, device and link together.
 
 use crate::device::Device;
-use crate::hub::Hub;
+use crate::hub::{Hub, What};
 use crate::link::{self, Chaos};
 use crate::rng::Rng;
-use beatcheck_sync::{Do, Event, MAX_IN_FLIGHT, Machine, Outcome, Want};
-use beatcheck_wire::digest::RowDigest;
-use beatcheck_wire::segment::{FRAME, HEADER, frame_range};
-use beatcheck_wire::{CompartmentId, Hash32};
+use crate::totals::Totals;
+use beatcheck_model::Timestamp;
+use beatcheck_sync::{
+    ApplyFault, Do, Event, FetchFault, Limits, MAX_IN_FLIGHT, Machine, Outcome, Route, SyncFault, Want,
+};
+use beatcheck_wire::segment::{FRAME, HEADER};
+use beatcheck_wire::{CompartmentId, Hash32, Manifest, SegmentRef};
 use std::collections::{BTreeMap, VecDeque};
 
+/// Events for which the link is gone, at most.
+const LONGEST_OUTAGE: u64 = 30;
+
 /// What came of one sync.
+#[derive(Debug)]
 pub enum End {
     /// It ran to its end.
     Done(Outcome),
@@ -18,32 +25,60 @@ pub enum End {
     Restarted,
 }
 
-/// A request under way.
-enum Flight {
+/// Something under way.
+pub(crate) enum Flight {
     Asked(Want),
     Coming(Want, VecDeque<Event>),
     Sleeping,
+    Applying(Box<Manifest>, Hash32, Route),
+    Indexing(Box<Manifest>, Vec<SegmentRef>),
+    Repairing(CompartmentId),
+}
+
+impl Flight {
+    /// What was asked of the link.
+    pub(crate) const fn want(&self) -> Option<&Want> {
+        match self {
+            Self::Asked(want) | Self::Coming(want, _) => Some(want),
+            _ => None,
+        }
+    }
+
+    /// The compartment that is being worked on.
+    pub(crate) const fn works_on(&self) -> Option<CompartmentId> {
+        match self {
+            Self::Applying(m, ..) | Self::Indexing(m, _) => Some(m.compartment),
+            Self::Repairing(id) => Some(*id),
+            _ => None,
+        }
+    }
 }
 
 /// Everything.
 pub struct World {
-    pub hub: Hub,
-    pub device: Device,
-    pub rng: Rng,
-    /// Bytes of frames that crossed the link, the broken-off parts included.
-    pub bytes: u64,
+    pub(crate) hub: Hub,
+    pub(crate) device: Device,
+    pub(crate) rng: Rng,
+    /// What was counted.
+    pub totals: Totals,
     /// Ranges that broke off, or were cut off by a restart.
     pub broken: u64,
-    /// Most instructions that one sync gave.
-    pub most_instructions: usize,
-    /// Highest versions seen on the device.
-    seen: (u64, u64, u64),
-    seen_manifests: BTreeMap<CompartmentId, u64>,
-    heads_checked: u64,
+    /// Highest versions seen on the device: head, grant, policy.
+    pub(crate) seen: (u64, u64, u64),
+    /// Manifest version and watermark of each compartment.
+    pub(crate) seen_manifests: BTreeMap<CompartmentId, (u64, u64)>,
+    /// When the hub last answered with a head.
+    pub(crate) answered: Option<Timestamp>,
+    /// Events for which the link stays gone.
+    gone: u64,
+    /// Bytes of snapshots and indexes in this sync.
+    can_wait: u64,
+    limits: Limits,
 }
 
 impl World {
     /// A new hub and an empty device.
+    #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let hub = Hub::new(&mut rng);
@@ -51,12 +86,14 @@ impl World {
             hub,
             device: Device::default(),
             rng,
-            bytes: 0,
+            totals: Totals::default(),
             broken: 0,
-            most_instructions: 0,
             seen: (0, 0, 0),
             seen_manifests: BTreeMap::new(),
-            heads_checked: 0,
+            answered: None,
+            gone: 0,
+            can_wait: 0,
+            limits: Limits::default(),
         }
     }
 
@@ -79,48 +116,99 @@ impl World {
         self.hub.publish(rng);
     }
 
-    /// One sync.
+    /// Every compartment changes.
+    pub fn stir(&mut self) {
+        for n in 0..self.hub.sources.len() {
+            self.hub.change(n, 1, &mut self.rng);
+        }
+        self.hub.publish(&mut self.rng);
+    }
+
+    /// Hours pass in which the device hears nothing; the hub goes on signing heads.
+    pub fn hours_pass(&mut self, hours: i64) {
+        self.hub.pass(hours * 3600);
+        self.read();
+        self.hub.publish(&mut self.rng);
+    }
+
+    /// Every compartment is damaged at rest.
+    pub fn rot_all(&mut self) {
+        self.device.stores.values_mut().for_each(|s| s.rot(&mut self.rng));
+    }
+
+    /// A scrub finds what is damaged.
+    pub fn scrub(&mut self) {
+        self.device.stores.values_mut().for_each(|s| s.suspect |= s.rotten);
+    }
+
+    /// Bytes of all that the hub can be asked for.
+    #[must_use]
+    pub fn all_bytes(&self) -> u64 {
+        self.hub.segments.values().map(|s| s.bytes.len() as u64).sum()
+    }
+
+    /// Manifest version and digest of everything held, and the set.
+    #[must_use]
+    pub fn held_now(&self) -> (Vec<(u64, Hash32)>, Hash32) {
+        let stores = self.device.stores.values().map(|s| (s.manifest_version, s.checkpoint));
+        (stores.collect(), self.device.set_hash)
+    }
+
+    /// One sync without a budget.
     pub fn sync(&mut self, chaos: &Chaos) -> End {
+        self.sync_within(chaos, Limits::default())
+    }
+
+    /// One sync.
+    pub fn sync_within(&mut self, chaos: &Chaos, limits: Limits) -> End {
+        self.totals.syncs += 1;
         if self.rng.chance(chaos.rot) {
             let n = self.rng.below(self.device.stores.len() as u64 + 1) as usize;
             if let Some(store) = self.device.stores.values_mut().nth(n) {
-                let nth = self.rng.below(store.rows.len() as u64 + 1) as usize;
-                store.rot(nth);
+                store.rot(&mut self.rng);
+            }
+            if self.rng.chance(500) {
+                self.scrub();
             }
         }
-        let mut machine = Machine::new(self.device.held(&self.hub), self.hub.trust());
+        (self.limits, self.can_wait, self.gone) = (limits, 0, 0);
+        let mut machine = Machine::new(self.device.held(&self.hub), self.hub.trust(), limits);
         let mut todo: VecDeque<Do> = machine.start().into();
         let mut flights: Vec<Flight> = Vec::new();
         let mut instructions = 0;
-        // What a frame may cost at worst: every try of it, each with its waits and looks, over again for each refetch
-        // of a damaged segment and for a rebuilding.
-        let frames: usize = self.hub.segments.values().map(|(_, s)| s.len().div_ceil(FRAME)).sum();
-        let limit = 1000 + frames * 6 * 40;
         loop {
             while let Some(next) = todo.pop_front() {
                 instructions += 1;
-                assert!(instructions < limit, "a livelock: {instructions} instructions for {frames} frames");
-                self.most_instructions = self.most_instructions.max(instructions);
+                self.bounded(instructions);
                 if self.rng.chance(chaos.restart) {
-                    self.cut_off(&flights);
-                    return End::Restarted;
+                    return self.cut_off(&flights);
                 }
                 if let Do::Done(outcome) = next {
                     assert!(todo.is_empty(), "nothing comes after the end");
+                    assert!(!flights.iter().any(|f| f.works_on().is_some()), "the end comes when nothing is applied");
                     assert!(machine.on(Event::Woke, self.hub.now()).is_empty(), "nothing comes after the end");
+                    self.totals.count(&outcome);
                     return End::Done(outcome);
                 }
                 if let Some(event) = self.obey(next, &mut flights) {
                     todo.extend(machine.on(event, self.hub.now()));
                 }
                 self.check();
+                if self.rng.chance(20) {
+                    self.read();
+                }
             }
             if self.rng.chance(chaos.moves) {
                 self.hub_moves();
             }
             if self.rng.chance(chaos.restart) {
-                self.cut_off(&flights);
-                return End::Restarted;
+                return self.cut_off(&flights);
+            }
+            if self.rng.chance(chaos.switch) {
+                self.switch(&mut flights);
+            }
+            if self.rng.chance(chaos.outage) {
+                self.gone = 1 + self.rng.below(LONGEST_OUTAGE);
             }
             assert!(!flights.is_empty(), "stuck: nothing to do, and nothing to wait for");
             let event = self.arrive(&mut flights, chaos);
@@ -128,17 +216,16 @@ impl World {
         }
     }
 
-    /// Does what an instruction says; what needs the link becomes a flight.
+    /// Does what an instruction says; what takes time becomes a flight.
     fn obey(&mut self, what: Do, flights: &mut Vec<Flight>) -> Option<Event> {
         match what {
             Do::SendJournal => return Some(Event::JournalDone),
             Do::Fetch(want) => {
-                if let Want::Frames { segment, total, first, bytes } = &want {
-                    self.check_range(segment, *total, *first, bytes);
-                }
+                self.check_want(&want);
+                self.totals.heads_asked += u64::from(want == Want::Head);
                 flights.push(Flight::Asked(want));
-                let frames = |f: &&Flight| !matches!(f, Flight::Sleeping);
-                assert!(flights.iter().filter(frames).count() <= MAX_IN_FLIGHT, "too much in flight");
+                let asked = flights.iter().filter(|f| f.want().is_some()).count();
+                assert!(asked <= self.limits.in_flight.min(MAX_IN_FLIGHT), "too much in flight");
             }
             Do::Wait { ms } => {
                 assert!(ms <= 60_000, "no wait is longer than a minute");
@@ -148,37 +235,38 @@ impl World {
                 self.device.adopt(*grant, policy.policy_version, &bundle);
                 return Some(Event::GrantAdopted);
             }
-            Do::Inspect(segments) => return Some(self.device.inspect(&segments)),
+            Do::Inspect(id, segments) => return Some(self.device.inspect(id, &segments)),
             Do::Stage { segment, index, bytes } => {
                 let old = self.device.staged.entry(segment).or_default().insert(index, bytes);
                 assert!(old.is_none(), "a frame that is staged is not fetched again");
             }
-            Do::DropSegment(hash) => drop(self.device.staged.remove(&hash)),
+            Do::DropSegment(hash) => self.device.drop_segment(&hash),
+            Do::KeepDictionary { compartment, segment } => self.device.keep_dictionary(compartment, &segment),
             Do::Apply { manifest, manifest_hash, route } => {
-                let granted =
-                    self.device.grant.iter().flat_map(|g| &g.compartments).any(|c| c.id == manifest.compartment);
-                assert!(granted, "only what is granted is applied");
-                return Some(self.device.apply(&manifest, manifest_hash, &route));
+                self.check_work(manifest.compartment, flights);
+                flights.push(Flight::Applying(manifest, manifest_hash, route));
+            }
+            Do::ApplyIndex { manifest, segments } => {
+                self.check_work(manifest.compartment, flights);
+                flights.push(Flight::Indexing(manifest, segments));
+            }
+            Do::Repair(id) => {
+                self.check_work(id, flights);
+                flights.push(Flight::Repairing(id));
             }
             Do::Commit { head_version, head, set_hash } => self.commit(head_version, &head, set_hash),
-            Do::Contact => self.heads_checked += 1,
+            Do::Contact => self.device.contact = Some(self.hub.now()),
+            Do::Planned { .. } => {}
             Do::Wipe | Do::Done(_) => unreachable!("no grant of this hub orders a wipe"),
         }
         None
     }
 
     fn commit(&mut self, head_version: u64, head: &[u8], set_hash: Option<Hash32>) {
-        let known = &self.hub.heads[head_version as usize - 1];
-        assert_eq!(known.1, head, "only a head that the hub signed is committed");
+        self.check_commit(head_version, head, set_hash);
         self.device.head_version = head_version;
         self.device.head_hash = Some(Hash32::of(head));
         if let Some(set) = set_hash {
-            assert_eq!(known.0.set_hash, set);
-            for (id, hash) in &self.hub.sets[&set].manifests {
-                let granted = self.device.grant.iter().flat_map(|g| &g.compartments).any(|c| c.id == *id);
-                let held = self.device.stores.get(id).map(|s| s.manifest_hash);
-                assert!(!granted || held == Some(*hash), "a set is committed when all of it is held");
-            }
             self.device.set_hash = set;
         }
     }
@@ -186,91 +274,86 @@ impl World {
     /// The next event of any flight: what belongs to one request keeps its order, between requests there is none.
     fn arrive(&mut self, flights: &mut Vec<Flight>, chaos: &Chaos) -> Event {
         let n = self.rng.below(flights.len() as u64) as usize;
-        if let Flight::Asked(want) = &flights[n] {
-            let events = link::answer(&self.hub, want, chaos, &mut self.rng);
-            flights[n] = Flight::Coming(want.clone(), events);
-        }
+        self.gone = self.gone.saturating_sub(1);
         let event = match &mut flights[n] {
             Flight::Sleeping => Event::Woke,
-            Flight::Coming(_, events) => events.pop_front().expect("a flight without events is taken away"),
-            Flight::Asked(_) => unreachable!("answered above"),
+            Flight::Applying(m, hash, route) => self.device.apply(m, *hash, route),
+            Flight::Indexing(m, segments) => self.device.apply_index(m, segments),
+            Flight::Repairing(id) => self.repair(*id, chaos),
+            flight => {
+                if let Flight::Asked(want) = flight {
+                    let lost = || [Event::Failed(want.clone(), FetchFault::Transient("gone".into()))].into();
+                    let events =
+                        if self.gone > 0 { lost() } else { link::answer(&self.hub, want, chaos, &mut self.rng) };
+                    *flight = Flight::Coming(want.clone(), events);
+                }
+                let Flight::Coming(_, events) = flight else { unreachable!("all others are above") };
+                let event = events.pop_front().expect("a flight without events is taken away");
+                if !events.is_empty() {
+                    self.count(&event);
+                    return event;
+                }
+                event
+            }
         };
-        match (&event, &flights[n]) {
-            (Event::Frame { bytes, .. }, _) => self.bytes += bytes.len() as u64,
-            (Event::Failed(Want::Frames { .. }, _), _) => self.break_off(),
+        drop(flights.swap_remove(n));
+        self.count(&event);
+        event
+    }
+
+    fn repair(&mut self, id: CompartmentId, chaos: &Chaos) -> Event {
+        let failed = |fault| Event::ApplyFailed { compartment: id, why: ApplyFault::Other(fault) };
+        if self.gone > 0 || self.rng.chance(chaos.drop) {
+            return failed(SyncFault::Unreachable("dropped".into()));
+        }
+        if !self.hub.granted.contains(&id) {
+            return failed(SyncFault::Refused { code: "not_granted".into(), text: String::new() });
+        }
+        let mended = self.device.repair(id, &self.hub, &mut self.rng);
+        self.totals.repair_bytes += mended.bytes;
+        mended.event
+    }
+
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::Frame { bytes, segment, .. } => {
+                self.totals.bytes += bytes.len() as u64;
+                let what = self.hub.segments.get(segment).map(|s| s.what);
+                if matches!(what, Some(What::Snapshot | What::Index)) {
+                    self.can_wait += bytes.len() as u64;
+                }
+                let left = self.limits.budget_bytes.is_none_or(|b| self.can_wait <= b);
+                assert!(left, "{} bytes that could wait, of a budget of {:?}", self.can_wait, self.limits.budget_bytes);
+            }
+            Event::Failed(Want::Frames { .. }, _) => self.break_off(),
+            Event::Head { .. } => self.answered = Some(self.hub.now()),
             _ => {}
         }
-        if !matches!(&flights[n], Flight::Coming(_, events) if !events.is_empty()) {
-            drop(flights.swap_remove(n));
-        }
-        event
     }
 
     /// A part of a frame crossed the link in vain.
     fn break_off(&mut self) {
         self.broken += 1;
-        self.bytes += self.rng.below((FRAME + HEADER) as u64);
+        self.totals.bytes += self.rng.below((FRAME + HEADER) as u64);
     }
 
-    fn cut_off(&mut self, flights: &[Flight]) {
+    /// Another network: everything in flight breaks.
+    fn switch(&mut self, flights: &mut [Flight]) {
+        for flight in flights.iter_mut() {
+            if let Some(want) = flight.want().cloned() {
+                let lost = Event::Failed(want.clone(), FetchFault::Transient("another network".into()));
+                *flight = Flight::Coming(want, [lost].into());
+            }
+        }
+    }
+
+    fn cut_off(&mut self, flights: &[Flight]) -> End {
+        self.totals.cut_off += 1;
         for f in flights {
             if matches!(f, Flight::Coming(Want::Frames { .. }, _)) {
                 self.break_off();
             }
         }
-    }
-
-    fn check_range(&self, segment: &Hash32, total: u32, first: u16, bytes: &std::ops::Range<u32>) {
-        let staged = self.device.staged.get(segment);
-        let mut index = first;
-        loop {
-            let frame = frame_range(total, index);
-            if frame.is_empty() || frame.start >= bytes.end {
-                return;
-            }
-            assert!(staged.is_none_or(|s| !s.contains_key(&index)), "asked for a frame that is staged");
-            index += 1;
-        }
-    }
-
-    /// What must hold at every moment, whatever the link and the power do.
-    fn check(&mut self) {
-        let d = &self.device;
-        let now = (d.head_version, d.grant.as_ref().map_or(0, |g| g.grant_version), d.policy_version);
-        let (h, g, p) = self.seen;
-        assert!(now.0 >= h && now.1 >= g && now.2 >= p, "a version went backwards: {:?} to {now:?}", self.seen);
-        self.seen = now;
-        for (id, store) in &d.stores {
-            let last = self.seen_manifests.entry(*id).or_default();
-            if store.manifest_version == *last {
-                continue;
-            }
-            assert!(store.manifest_version > *last, "a manifest version went backwards");
-            *last = store.manifest_version;
-            let published = self.hub.manifests.iter().find(|(_, h)| *h == store.manifest_hash);
-            let (m, _) = published.expect("only what the hub published is held");
-            let mut digest = RowDigest::default();
-            store.rows.values().for_each(|r| digest.add(r));
-            assert_eq!(digest.finish(), m.digest, "what is visible is whole and verified");
-            assert_eq!((m.compartment, m.rows, m.watermark), (*id, store.rows.len() as u64, store.watermark));
-        }
-        // One that was withdrawn may come back, at whatever version is published by then.
-        self.seen_manifests.retain(|id, _| d.stores.contains_key(id));
-    }
-
-    /// Whether the device holds exactly what the hub has for it, row by row.
-    pub fn agrees(&self) -> bool {
-        let ids: Vec<_> = self.device.stores.keys().copied().collect();
-        let granted: Vec<_> = self.hub.granted.iter().copied().collect();
-        let same = |s: &crate::hub::Source| {
-            let Some(store) = self.device.stores.get(&s.id) else { return false };
-            store.rows.len() == s.rows.len()
-                && s.rows.iter().all(|(id, r)| {
-                    store.rows.get(id).is_some_and(|b| *b == beatcheck_wire::digest::canonical(r).unwrap_or_default())
-                })
-        };
-        ids == granted
-            && self.hub.sources.iter().filter(|s| self.hub.granted.contains(&s.id)).all(same)
-            && self.device.head_version == self.hub.heads.len() as u64
+        End::Restarted
     }
 }
