@@ -70,8 +70,20 @@ pub(crate) enum Command {
     Relay(RelayArgs),
     /// Make synthetic persons and vehicles, with their mapping files
     Fixtures(FixturesArgs),
+    /// Simulate hub, device, network and restarts on the sync's state machine, a story for each seed
+    #[command(after_help = "Examples:\n  beatcheck sim --seeds 0..10000\n  beatcheck sim --seeds 4711..4712\n\n\
+        Nothing real is touched. Exit 1 and the seed if a rule is broken; the same seed is the same story, always.")]
+    Sim(SimArgs),
     /// Measure the whole job: time, memory and bytes of each step
     Bench(crate::bench::BenchArgs),
+}
+
+/// `sim`.
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    /// Which seeds: from the first up to and without the last
+    #[arg(long, value_name = "A..B", default_value = "0..1000", value_parser = crate::sim_cmd::parse_seeds)]
+    pub(crate) seeds: std::ops::Range<u64>,
 }
 
 /// What a device can do.

@@ -18,6 +18,7 @@ mod output;
 mod progress;
 mod relay_args;
 mod relay_cmd;
+mod sim_cmd;
 mod sync_cmd;
 
 use args::{Cli, Command};
@@ -43,6 +44,7 @@ fn run(command: Command, context: &Context) -> Result<Exit, Failure> {
         Command::Device(c) => device_cmd::run(c, context),
         Command::Relay(a) => relay_cmd::run(a, context),
         Command::Fixtures(a) => fixtures_cmd::run(&a, context),
+        Command::Sim(a) => sim_cmd::run(&a, context),
         Command::Bench(a) => bench::run(&a, context),
     }
 }

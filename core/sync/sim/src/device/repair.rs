@@ -10,6 +10,9 @@ use beatcheck_wire::digest::{RowDigest, canonical};
 use beatcheck_wire::ranges::{MAX_REPAIR_PARTS, MAX_REPAIR_RANGES, RangeSums, RowsRequest, SumsRequest, ids_of};
 use beatcheck_wire::segment::{self, OpenAs};
 
+/// Repairs, in cases per 1,000, to which the hub gives no answer, or none that leads anywhere.
+const UNANSWERED: u64 = 150;
+
 /// What a repair did.
 pub(crate) struct Mended {
     pub(crate) event: Event,
@@ -29,6 +32,9 @@ impl Device {
 
     fn try_repair(&mut self, id: CompartmentId, hub: &Hub, rng: &mut Rng, bytes: &mut u64) -> Result<bool, ApplyFault> {
         let Some(store) = self.stores.get(&id) else { return Ok(false) };
+        if rng.chance(UNANSWERED) {
+            return Ok(false);
+        }
         let mut own = RangeSums::default();
         store.rows.iter().for_each(|(id, row)| own.add(id, row));
         let (compartment, watermark) = (id, store.watermark);
