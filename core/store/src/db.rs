@@ -98,7 +98,7 @@ pub(crate) fn connect(path: &Path, key: &Key, role: Role, create: bool) -> Resul
              PRAGMA cache_size=-2048; PRAGMA secure_delete=ON; PRAGMA journal_size_limit=4194304;"
         }
         Role::Bulk => {
-            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-32768;"
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-8192;"
         }
     })?;
     conn.set_prepared_statement_cache_capacity(32);

@@ -73,6 +73,14 @@ pub(crate) fn sync_file(path: &Path) -> Result<(), StoreError> {
     sync_dir(path)
 }
 
+/// Writes out what was written to a file so far. A bulk load does so in pieces: all of it at once would keep the account,
+/// whose every entry waits for the disk, waiting behind it.
+///
+/// Closing the handle lets go of the locks that this process holds on the file: only for one that nobody else knows yet.
+pub(crate) fn write_out(path: &Path) -> Result<(), StoreError> {
+    File::open(path).and_then(|f| f.sync_data()).map_err(StoreError::io("writing a file out"))
+}
+
 /// Makes the directory entry of `path` durable, where the system can.
 pub(crate) fn sync_dir(path: &Path) -> Result<(), StoreError> {
     if !cfg!(unix) {

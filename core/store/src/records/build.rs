@@ -45,11 +45,12 @@ pub(super) fn build(
         load.change(&conn, kind, change?.op)?;
         read += 1;
         if read % PROGRESS_EVERY == 0 {
+            files::write_out(path)?;
             progress(read);
         }
     }
     progress(read);
-    let digest = load.finish(&conn, kind)?;
+    let digest = load.finish(&conn, kind, path)?;
     if digest.1 != expect.digest || digest.2 != expect.rows {
         return Err(StoreError::DigestMismatch);
     }
@@ -173,7 +174,12 @@ impl Load {
     }
 
     /// Writes the indexes; the digest's state, the digest, and the number of rows.
-    fn finish(mut self, conn: &Connection, kind: RecordKind) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
+    fn finish(
+        mut self,
+        conn: &Connection,
+        kind: RecordKind,
+        path: &Path,
+    ) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
         let rows = self.ids.len() as u64;
         (self.ids, self.names) = (HashMap::new(), None);
         let dead = std::mem::take(&mut self.dead);
@@ -186,6 +192,7 @@ impl Load {
             ("link", self.link),
         ] {
             run.write(conn, table, &dead)?;
+            files::write_out(path)?;
         }
         self.birth.retain(|(rid, _)| !dead.contains(rid));
         if kind == RecordKind::Vehicle {
