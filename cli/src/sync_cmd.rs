@@ -57,14 +57,17 @@ pub(crate) fn sync(args: &SyncArgs, context: &Context) -> Result<Exit, Failure> 
     Ok(exit_of_sync(&report))
 }
 
+/// Seconds for which the hub may hold a question of a watch that has an end.
+const HOLD_BEFORE_END_S: u64 = 3;
+
 /// Set by an interrupt: the watch ends after the question that is held.
 static STOP: AtomicBool = AtomicBool::new(false);
 
 fn watch(device: &Device, options: &SyncOptions, for_s: Option<u64>, context: &Context) -> Result<Exit, Failure> {
     stop_when_interrupted()?;
     let until = for_s.map(|s| Instant::now() + Duration::from_secs(s));
-    // With an end, no question is held beyond it.
-    let hold_s = for_s.map_or(0, |s| u16::try_from(s.clamp(1, 25)).unwrap_or(25));
+    // With an end, no question is held for long beyond it.
+    let hold_s = for_s.map_or(0, |s| u16::try_from(s.clamp(1, HOLD_BEFORE_END_S)).unwrap_or(1));
     let options = SyncOptions { hold_s, ..*options };
     let over = || STOP.load(Ordering::SeqCst) || until.is_some_and(|u| Instant::now() >= u);
     let (bar, mut last) = (Bar::new("connecting"), Exit::Done);
