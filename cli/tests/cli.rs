@@ -306,6 +306,16 @@ fn what_cannot_be_taken_in_is_said_and_nothing_is_lost() {
 }
 
 #[test]
+fn a_simulation_counts_and_its_seeds_replay() {
+    let w = World::new();
+    let told = w.json(&["sim", "--seeds", "40..60"]);
+    assert_eq!((&told["seeds"], &told["failure"], &told["failed_seed"]), (&json!(20), &json!(null), &json!(null)));
+    assert!(told["syncs"].as_u64() > Some(60) && told["checks"].as_u64() > Some(0), "{told}");
+    assert_eq!(w.json(&["sim", "--seeds", "40..60"]), told, "the same seeds are the same stories");
+    assert_eq!(w.run(&["sim", "--seeds", "60..40"]).exit, 2);
+}
+
+#[test]
 fn bad_usage_is_told_from_the_rest() {
     let w = World::new();
     for line in [
