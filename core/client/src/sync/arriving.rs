@@ -62,6 +62,11 @@ impl Arrivals {
 
     /// A route was chosen.
     pub(super) fn planned(&mut self, device: &Device, id: CompartmentId, bytes: u64) {
+        if bytes == 0 {
+            // Only its time has moved: nothing is on its way.
+            device.arriving(|all| all.remove(&id));
+            return;
+        }
         if !self.order.contains(&id) {
             self.order.push(id);
         }
