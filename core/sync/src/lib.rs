@@ -24,4 +24,4 @@ pub use fault::{FetchFault, SyncFault};
 pub use machine::{
     FIRST_WAIT_MS, MAX_APPLYING, MAX_IN_FLIGHT, MAX_REFETCH, MAX_RESTARTS, MAX_TRIES, MAX_WAIT_S, Machine, Outcome,
 };
-pub use route::{Route, RouteKind, choose};
+pub use route::{MAX_APPLY_ROWS, Route, RouteKind, choose};

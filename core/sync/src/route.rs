@@ -42,10 +42,14 @@ pub(crate) fn bytes_of(segments: &[SegmentRef]) -> u64 {
     segments.iter().map(|s| u64::from(s.bytes)).sum()
 }
 
+/// Changes that a store applies in one transaction, at most: with more, the snapshot is the way, however few their bytes.
+pub const MAX_APPLY_ROWS: u64 = 500_000;
+
 /// The route with the fewest bytes; of two equal ones the one without a new generation. `held` is `None` where nothing is
 /// held or it cannot be trusted, and a suspect compartment counts as such.
 ///
-/// `None` says that the manifest's own deltas do not reach back to what is held: the answer takes the catalogue. With a
+/// `None` says that the manifest's own deltas do not reach back to what is held, or are too many rows: the answer takes the
+/// catalogue. With a
 /// catalogue that was decoded for this manifest there is always an answer.
 #[must_use]
 pub fn choose(manifest: &Manifest, catalogue: Option<&Catalogue>, held: Option<&HeldCompartment>) -> Option<Route> {
@@ -57,7 +61,8 @@ pub fn choose(manifest: &Manifest, catalogue: Option<&Catalogue>, held: Option<&
     let steps = held
         .filter(|h| h.watermark < manifest.watermark)
         .and_then(|h| cheapest(&manifest.recent, older, h.watermark, manifest.watermark))
-        .map(|(from, segments)| Route { kind: RouteKind::Deltas, from, segments });
+        .map(|(from, segments)| Route { kind: RouteKind::Deltas, from, segments })
+        .filter(|r| r.segments.iter().map(|s| u64::from(s.rows)).sum::<u64>() <= MAX_APPLY_ROWS);
     let whole = catalogue.and_then(|c| {
         let (_, after) = cheapest(&manifest.recent, older, c.snapshot.watermark, manifest.watermark)?;
         let mut segments = c.snapshot.segments.clone();

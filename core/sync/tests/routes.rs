@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use beatcheck_model::{RecordKind, Timestamp};
-use beatcheck_sync::{HeldCompartment, RouteKind, choose};
+use beatcheck_sync::{HeldCompartment, MAX_APPLY_ROWS, RouteKind, choose};
 use beatcheck_wire::{
     Catalogue, CatalogueRef, CompartmentId, Delta, Hash32, MAX_RECENT, Manifest, SegmentRef, Snapshot,
 };
@@ -151,4 +151,16 @@ fn manifests_that_do_not_hang_together_are_refused() {
         spoil(&mut m);
         assert!(m.validate().is_err(), "case {n}");
     }
+}
+
+#[test]
+fn more_rows_than_a_store_applies_at_once_are_the_snapshots_however_few_their_bytes() {
+    let (mut m, c) = manifest(100, 1);
+    let route = |m: &Manifest, c: Option<&Catalogue>| choose(m, c, Some(&held(30)));
+    assert_eq!(route(&m, None).map(|r| r.kind), Some(RouteKind::Deltas));
+    m.recent[1].segments[0].rows = MAX_APPLY_ROWS as u32;
+    assert_eq!(route(&m, Some(&c)).map(|r| r.kind), Some(RouteKind::Deltas));
+    m.recent[1].segments[0].rows += 1;
+    assert_eq!(route(&m, None), None, "the catalogue is wanted");
+    assert_eq!(route(&m, Some(&c)).map(|r| r.kind), Some(RouteKind::Snapshot));
 }

@@ -12,6 +12,9 @@ use beatcheck_wire::{Hash32, Manifest, SegmentRef, WireError};
 use std::cell::Cell;
 use std::sync::Arc;
 
+/// What the machine sends as deltas, the store can take.
+const _: () = assert!(beatcheck_sync::MAX_APPLY_ROWS <= beatcheck_store::APPLY_MAX as u64);
+
 /// Opens staged segments one after the other: one segment's rows in memory at a time.
 struct Rows<'a, 'b> {
     worker: &'a Worker<'b>,
