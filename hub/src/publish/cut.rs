@@ -6,7 +6,7 @@ use crate::progress::EVERY;
 use crate::{Hub, HubError, Progress, keys};
 use beatcheck_model::{Body, RecordId, RecordKind, Timestamp};
 use beatcheck_wire::batch::{Change, Context, Op};
-use beatcheck_wire::mark_index::MarkIndex;
+use beatcheck_wire::mark_index::{MAX_MARKS, MarkIndex};
 use beatcheck_wire::patch::MIN_PREFIX;
 use beatcheck_wire::segment::{self, Content, SealAs, Sealed};
 use beatcheck_wire::{Delta, SegmentRef, digest};
@@ -136,7 +136,8 @@ impl<'a> Cutter<'a> {
         Ok(Delta { from: since.from, to, segments: sealer.finish(parts)? })
     }
 
-    /// The marks of all rows that can be found by one; none for other kinds than vehicles.
+    /// The marks of all rows that can be found by one and have not expired; none for other kinds than vehicles, nor where
+    /// there are more than a device takes.
     pub(super) fn mark_index(&self, parts: &mut Parts) -> Result<Vec<SegmentRef>, HubError> {
         if self.context.kind != RecordKind::Vehicle {
             return Ok(Vec::new());
@@ -145,15 +146,16 @@ impl<'a> Cutter<'a> {
             .conn
             .prepare("SELECT row FROM record_version WHERE compartment = ?1 AND ended = 0 AND row IS NOT NULL")?;
         let mut found = stmt.query([self.compartment])?;
-        let mut marks = Vec::new();
+        let (mut marks, today) = (Vec::new(), self.hub.now().date());
         while let Some(r) = found.next()? {
             let record = digest::from_canonical(r.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?;
-            if let Body::Vehicle(v) = record.body {
+            let expired = record.expires.is_some_and(|e| e.is_full() && e < today);
+            if let (Body::Vehicle(v), false) = (record.body, expired) {
                 marks.extend(v.vrm);
             }
         }
         let index = MarkIndex::of(marks.iter().map(String::as_str));
-        if index.is_empty() {
+        if index.is_empty() || index.len() > MAX_MARKS {
             return Ok(Vec::new());
         }
         let (bytes, rows) = (index.encode(), index.len() as u32);
