@@ -17,13 +17,17 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Shortest time between two syncs of which the hub held none.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// Time after a sync that left something for another network, or that a compartment failed in: the hub would not hold a
+/// question about it, and each costs bytes.
+const UNFINISHED: Duration = Duration::from_secs(60);
 /// How often `stop` is asked while waiting.
 const TICK: Duration = Duration::from_millis(100);
 
 impl Device {
     /// Syncs again and again until `stop` says so; `told` gets every report. The first sync asks without waiting, the
     /// following ones let the hub hold the question for up to `options.hold_s` seconds (0: 25). A sync that fails is
-    /// told like any other, and followed by another after a while that grows to a minute, or as long as the hub asks for.
+    /// told like any other, and followed by another after a while that grows to a minute, or as long as the hub asks for; one
+    /// that left something undone (a budget, a compartment that failed) after a minute.
     ///
     /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), or
     /// when the device was wiped.
@@ -58,7 +62,7 @@ impl Device {
                 if report.compartments.is_empty() {
                     self.scrub(SCRUB_MS, false)?;
                 }
-                SHORTEST.saturating_sub(began.elapsed())
+                if report.complete { SHORTEST.saturating_sub(began.elapsed()) } else { UNFINISHED }
             };
             let until = Instant::now() + pause;
             while Instant::now() < until && !stop() {
