@@ -166,6 +166,41 @@ fn a_store_that_rotted_widely_is_built_anew() {
 }
 
 #[test]
+fn a_link_that_drops_in_a_repair_rebuilds_nothing() {
+    let hub = TestHub::start();
+    hub.publish(&cars(3000));
+    let proxy = Proxy::before(hub.addr);
+    let mut o = hub.options("phone");
+    o.hub = proxy.url();
+    let options = client::EnrolOptions {
+        home: o.home.into(),
+        hub: o.hub,
+        code: o.code,
+        ca_pem: o.ca_pem,
+        pin: None,
+        app_version: o.app_version,
+    };
+    let env = client::Env::with_clock(clock());
+    let device = client::Device::enrol(&options, hub.core_vault("phone"), env).unwrap();
+    assert!(core_sync(&device).complete);
+    let mut dropped = 0;
+    for cut in (2_000..9_000).step_by(500) {
+        device.flip_stored_row("cars", cut % 3000).unwrap();
+        assert_eq!(device.scrub(0, true).unwrap().suspect, ["cars"]);
+        proxy.cut_once_after(cut);
+        let report = core_sync(&device);
+        dropped += u32::from(report.failed.iter().any(|f| f.code == "hub_unreachable"));
+        assert!(report.mended.iter().all(|m| !m.rebuilt), "{cut}: {report:?}");
+        proxy.cut_after(WHOLE);
+        let report = core_sync(&device);
+        assert!(report.complete && report.mended.iter().all(|m| !m.rebuilt), "{cut}: {report:?}");
+        assert!(!device.status().unwrap().compartments[0].suspect, "{cut}");
+    }
+    assert!(dropped > 0, "no cut fell into a repair");
+    assert_eq!(device.status().unwrap().compartments[0].rebuilds, 0);
+}
+
+#[test]
 fn a_budget_puts_snapshots_off_and_nothing_else() {
     let hub = TestHub::start();
     let policy = "[roles.patrol]\ncompartments=['*']\npurposes=['traffic_stop']\n[limits]\nmetered_mb_per_day=0\n";

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use beatcheck_model::{RecordKind, Timestamp};
-use beatcheck_sync::{Do, Event, FetchFault, Held, HeldCompartment, Limits, MAX_TRIES, Machine, Outcome, Trust, Want};
+use beatcheck_sync::{
+    Do, Event, FetchFault, Held, HeldCompartment, Limits, MAX_RESTARTS, MAX_TRIES, Machine, Outcome, Trust, Want,
+};
 use beatcheck_wire::envelope::{DocKind, SigningKey};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
@@ -36,6 +38,8 @@ struct Case {
     signers: [u8; 3],
     /// Whether the hashes are left as they are.
     as_named: bool,
+    /// Times that the set is asked for and is not there.
+    gone: u32,
 }
 
 impl Default for Case {
@@ -96,6 +100,7 @@ impl Default for Case {
             keys: vec![key],
             signers: [1, 2, 3],
             as_named: false,
+            gone: 0,
         }
     }
 }
@@ -125,6 +130,10 @@ impl Case {
             let (event, word) = match todo.remove(0) {
                 Do::Fetch(Want::Head) => (Event::Head { bytes: head.clone(), grant_hint: Some(9) }, "head"),
                 Do::Fetch(Want::Grant) => (Event::Grant(bundle.clone()), "grant"),
+                Do::Fetch(want @ Want::Set(_)) if self.gone > 0 => {
+                    self.gone -= 1;
+                    (Event::Failed(want, FetchFault::NotFound), "gone")
+                }
                 Do::Fetch(Want::Set(_)) => (Event::Set(set.clone()), "set"),
                 Do::Fetch(Want::Manifest(id, _)) => (Event::Manifest(id, manifest.clone()), "manifest"),
                 Do::Fetch(Want::Catalogue(id, _)) => {
@@ -242,6 +251,15 @@ fn an_order_to_wipe_is_obeyed_before_anything_else() {
 #[test]
 fn sets() {
     assert_eq!(case!(|c| c.head.set_hash = Hash32::of(b"another")).fault(), ("not_named_by_head", "set"));
+}
+
+#[test]
+fn what_is_gone_is_looked_for_from_the_head_again_but_not_for_ever() {
+    let (outcome, done) = case!(|c| c.gone = MAX_RESTARTS).run();
+    assert_eq!((outcome.fault, outcome.applied), (None, vec![ID]));
+    let count = |word| done.iter().filter(|d| **d == word).count() as u32;
+    assert_eq!((count("head"), count("gone"), count("set")), (MAX_RESTARTS + 1, MAX_RESTARTS, 1));
+    assert_eq!(case!(|c| c.gone = MAX_RESTARTS + 1).fault(), ("hub_refused", "gone"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
 /// Seconds to wait where a busy hub does not say.
-const DEFAULT_RETRY_S: u32 = 5;
+pub(super) const DEFAULT_RETRY_S: u32 = 5;
 
 /// What came with an answer and was not asked for yet. Bounded by what one answer may be.
 #[derive(Default)]

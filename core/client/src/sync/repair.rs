@@ -3,14 +3,16 @@
 //! The hub's sums and rows are not trusted: what would be stored must have the digest of the checkpoint, which a signed
 //! manifest named, or nothing changes and the compartment is rebuilt.
 
+use super::fetch::DEFAULT_RETRY_S;
 use super::{Mended, Note, Worker};
 use crate::ClientError;
 use crate::account::Line;
 use crate::device::{decode, encode};
 use crate::enrol::refusal;
+use crate::transport::LinkFault;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::Record;
-use beatcheck_sync::Event;
+use beatcheck_sync::{ApplyFault, Event, SyncFault};
 use beatcheck_wire::batch::{Change, Context, Op};
 use beatcheck_wire::ranges::{MAX_REPAIR_PARTS, MAX_REPAIR_RANGES, RowsAnswer, RowsRequest, SumsAnswer, SumsRequest};
 use beatcheck_wire::segment::{self, OpenAs};
@@ -26,6 +28,10 @@ impl Worker<'_> {
                 true
             }
             Ok(None) => false,
+            Err(ClientError::Sync(fault)) if fault.is_transient() => {
+                // The link, and not what is stored or said: a rebuild would cost all of it. The next sync asks again.
+                return Event::ApplyFailed { compartment: id, why: ApplyFault::Other(fault) };
+            }
             Err(e) => {
                 tracing::warn!(compartment = %id, code = e.code(), "it could not be repaired row by row");
                 false
@@ -82,7 +88,13 @@ impl Worker<'_> {
     }
 
     fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        self.handle.block_on(self.transport.call(Method::POST, path, body)).map_err(refusal)
+        self.handle.block_on(self.transport.call(Method::POST, path, body)).map_err(|fault| match fault {
+            LinkFault::Status { status: 429 | 503, retry_after_s, .. } => {
+                SyncFault::Busy { s: retry_after_s.unwrap_or(DEFAULT_RETRY_S) }.into()
+            }
+            LinkFault::Status { status: 500.., text, .. } => SyncFault::Unreachable(text).into(),
+            other => refusal(other),
+        })
     }
 
     fn open_rows(&self, id: CompartmentId, answer: &RowsAnswer) -> Result<Vec<Record>, ClientError> {

@@ -188,10 +188,12 @@ impl Hub {
     /// Changes `n` records of a compartment: new ones, changed fields, deletions.
     pub(crate) fn change(&mut self, source: usize, n: u64, rng: &mut Rng) {
         let now = self.now();
+        // Before anything is published all are new: else changes would meet each other, and a compartment stay tiny.
+        let first = self.heads.is_empty();
         let s = &mut self.sources[source];
         for _ in 0..n {
             self.seq += 1;
-            let known = s.rows.keys().nth(rng.below(s.rows.len() as u64 + 3) as usize).copied();
+            let known = s.rows.keys().nth(rng.below(s.rows.len() as u64 + 3) as usize).copied().filter(|_| !first);
             let old = known.and_then(|id| s.rows.get(&id).cloned());
             let new = match &old {
                 Some(_) if rng.chance(250) => None,
