@@ -255,6 +255,7 @@ fn sets() {
 
 #[test]
 fn what_is_gone_is_looked_for_from_the_head_again_but_not_for_ever() {
+    const { assert!(MAX_RESTARTS > 0, "a hub that moves on is no fault") };
     let (outcome, done) = case!(|c| c.gone = MAX_RESTARTS).run();
     assert_eq!((outcome.fault, outcome.applied), (None, vec![ID]));
     let count = |word| done.iter().filter(|d| **d == word).count() as u32;
