@@ -124,10 +124,15 @@ impl TestHub {
 
     /// Enrols the core itself, with a clock.
     pub fn enrol_core(&self, name: &str, clock: &Arc<client::FixedClock>) -> client::Device {
+        self.enrol_core_at(name, self.url(), clock)
+    }
+
+    /// The same, at an address that leads to the hub.
+    pub fn enrol_core_at(&self, name: &str, hub: String, clock: &Arc<client::FixedClock>) -> client::Device {
         let o = self.options(name);
         let options = client::EnrolOptions {
             home: o.home.into(),
-            hub: o.hub,
+            hub,
             code: o.code,
             ca_pem: o.ca_pem,
             pin: None,

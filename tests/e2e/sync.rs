@@ -170,18 +170,7 @@ fn a_link_that_drops_in_a_repair_rebuilds_nothing() {
     let hub = TestHub::start();
     hub.publish(&cars(3000));
     let proxy = Proxy::before(hub.addr);
-    let mut o = hub.options("phone");
-    o.hub = proxy.url();
-    let options = client::EnrolOptions {
-        home: o.home.into(),
-        hub: o.hub,
-        code: o.code,
-        ca_pem: o.ca_pem,
-        pin: None,
-        app_version: o.app_version,
-    };
-    let env = client::Env::with_clock(clock());
-    let device = client::Device::enrol(&options, hub.core_vault("phone"), env).unwrap();
+    let device = hub.enrol_core_at("phone", proxy.url(), &clock());
     assert!(core_sync(&device).complete);
     let mut dropped = 0;
     for cut in (2_000..9_000).step_by(500) {

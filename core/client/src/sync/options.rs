@@ -44,6 +44,8 @@ const JITTER_PER_MILLE: i64 = 150;
 const PUSH_SPREAD_S: u32 = 4;
 /// When to ask next where no hub has said so yet, in seconds.
 const DEFAULT_ASK_S: u32 = 300;
+/// Longest time for which a hub is not asked, whatever it asks for, in seconds: withdrawals come with a sync.
+const MAX_PATIENCE_S: u32 = 3600;
 const MB: u64 = 1_000_000;
 const DAY_MS: i64 = 86_400_000;
 
@@ -94,7 +96,7 @@ impl Device {
         let jitter_ms = i64::from(s) * JITTER_PER_MILLE * dice / i64::from(u16::MAX / 2);
         let next = encode(&Timestamp(now.0 + i64::from(s) * 1000 + jitter_ms))?;
         let not_before = match fault {
-            Some(SyncFault::Busy { s }) => Some(encode(&now.plus_secs(i64::from(*s)))?),
+            Some(SyncFault::Busy { s }) => Some(encode(&now.plus_secs(i64::from((*s).min(MAX_PATIENCE_S))))?),
             _ => None,
         };
         Ok(self.state.put_all(&[(doc::NEXT_ASK, Some(&next)), (doc::NOT_BEFORE, not_before.as_deref())])?)
