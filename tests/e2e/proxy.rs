@@ -61,6 +61,11 @@ impl Proxy {
         self.cut_after(bytes);
     }
 
+    /// Whether what was to break once has broken.
+    pub fn has_broken(&self) -> bool {
+        !self.gauge.once.load(Ordering::SeqCst)
+    }
+
     /// Bytes that came down so far.
     pub fn down(&self) -> u64 {
         self.gauge.down.load(Ordering::SeqCst)
