@@ -166,6 +166,7 @@ pub struct Coverage {
     pub compartment: String,
     pub source: String,
     pub state: CoverageState,
+    pub withheld: Option<String>,
     pub as_of: Option<Timestamp>,
     pub watermark: u64,
     pub records: u64,

@@ -10,6 +10,10 @@ pub enum KeyUse {
     Sign,
     /// Authenticated encryption of small blobs.
     Wrap,
+    /// The same, under a key that is given out only after the platform's biometric check.
+    WrapPresence,
+    /// A keyed function for `mix`.
+    Mix,
 }
 
 /// What a vault can say when it fails. A foreign exception of any other kind becomes `Failed`; its text is dropped.
@@ -24,6 +28,9 @@ pub enum VaultError {
     /// The blob is not this key's.
     #[error("not wrapped by this key")]
     NotOurs,
+    /// This vault has no such thing.
+    #[error("not supported")]
+    Unsupported,
     /// Anything else.
     #[error("failed")]
     Failed,
@@ -65,6 +72,11 @@ pub trait KeyVault: Send + Sync {
     /// # Errors
     /// [`VaultError`].
     fn unwrap(&self, label: String, wrapped: Vec<u8>) -> Result<Vec<u8>, VaultError>;
+    /// Mixes a secret of the vault into 32 bytes: the same for the same input.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    fn mix(&self, label: String, input: Vec<u8>) -> Result<Vec<u8>, VaultError>;
     /// Counts up by one.
     ///
     /// # Errors
@@ -97,6 +109,7 @@ impl From<client::VaultError> for VaultError {
             client::VaultError::NoSuchKey => Self::NoSuchKey,
             client::VaultError::Locked => Self::Locked,
             client::VaultError::NotOurs => Self::NotOurs,
+            client::VaultError::Unsupported => Self::Unsupported,
             client::VaultError::Failed => Self::Failed,
         }
     }
@@ -108,6 +121,7 @@ impl From<VaultError> for client::VaultError {
             VaultError::NoSuchKey => Self::NoSuchKey,
             VaultError::Locked => Self::Locked,
             VaultError::NotOurs => Self::NotOurs,
+            VaultError::Unsupported => Self::Unsupported,
             VaultError::Failed => Self::Failed,
         }
     }
@@ -135,6 +149,9 @@ macro_rules! pass_on {
             fn unwrap(&self, label: String, wrapped: Vec<u8>) -> Result<Vec<u8>, $err> {
                 Ok(self.0.unwrap(label, wrapped)?)
             }
+            fn mix(&self, label: String, input: Vec<u8>) -> Result<Vec<u8>, $err> {
+                Ok(self.0.mix(label, input)?)
+            }
             fn counter(&self, label: String) -> Result<u64, $err> {
                 Ok(self.0.counter(label)?)
             }
@@ -161,6 +178,8 @@ impl From<KeyUse> for client::KeyUse {
         match u {
             KeyUse::Sign => Self::Sign,
             KeyUse::Wrap => Self::Wrap,
+            KeyUse::WrapPresence => Self::WrapPresence,
+            KeyUse::Mix => Self::Mix,
         }
     }
 }
@@ -170,6 +189,8 @@ impl From<client::KeyUse> for KeyUse {
         match u {
             client::KeyUse::Sign => Self::Sign,
             client::KeyUse::Wrap => Self::Wrap,
+            client::KeyUse::WrapPresence => Self::WrapPresence,
+            client::KeyUse::Mix => Self::Mix,
         }
     }
 }

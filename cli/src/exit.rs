@@ -36,6 +36,13 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("unknown_role", Exit::Policy),
     ("lease_ended", Exit::Policy),
     ("journal_full", Exit::Policy),
+    ("reason_owed", Exit::Policy),
+    ("incident_owed", Exit::Policy),
+    ("clock_behind", Exit::Policy),
+    ("clock_unsure", Exit::Policy),
+    ("app_too_old", Exit::Policy),
+    ("unusual_use", Exit::Policy),
+    ("suspended", Exit::Policy),
     ("withdrawn", Exit::Policy),
     ("not_synced", Exit::CannotSay),
     // Of a device

@@ -9,8 +9,8 @@ use crate::serve::ApiError;
 use crate::{Hub, HubError, keys, policy};
 use axum::http::StatusCode;
 use beatcheck_model::Timestamp;
-use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest, fingerprint};
-use beatcheck_wire::{DeviceId, PROTOCOL_VERSION, journal};
+use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest, VERSION, fingerprint};
+use beatcheck_wire::{DeviceId, journal};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Seconds for which an enrolment code works.
@@ -66,7 +66,7 @@ impl Hub {
 
     /// Answers a device that wants to come in.
     pub(crate) fn enrol(&self, request: &EnrolRequest) -> Result<EnrolResponse, ApiError> {
-        if request.version != PROTOCOL_VERSION {
+        if request.version != VERSION {
             return Err(crate::serve::wrong_protocol());
         }
         let now = self.now();

@@ -35,7 +35,12 @@ impl Hub {
         let (mut grant, keys) = self.current_grant(device)?;
         grant.issued = self.now();
         let policy = policy::current_signed(&self.conn()?)?;
-        Ok(GrantBundle { grant: self.keys()?.grant.sign(DocKind::Grant, &grant)?, keys, policy })
+        Ok(GrantBundle {
+            grant: self.keys()?.grant.sign(DocKind::Grant, &grant)?,
+            keys,
+            policy,
+            wipe_orders: Vec::new(),
+        })
     }
 
     /// The grant without its time, and its keys.
@@ -193,6 +198,8 @@ fn next_grant(
         policy_version: policy.policy_version,
         compartments,
         wipe: device.wipe,
+        purges: Vec::new(),
+        suspended: false,
     };
     if before.as_ref() != Some(&grant) {
         grant.grant_version = version + 1;

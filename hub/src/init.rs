@@ -6,6 +6,7 @@
 
 use crate::ca::Ca;
 use crate::{Clock, Hub, HubError, Keys, keys, policy};
+use beatcheck_model::Timestamp;
 use beatcheck_wire::Root;
 use beatcheck_wire::envelope::DocKind;
 use beatcheck_wire::policy::Policy;
@@ -55,7 +56,7 @@ impl Hub {
 
         let ca = Ca::load(&partial.join("ca.key"), &dir.join("ca.pem"))?;
         let keys = Keys::load(&partial)?;
-        let root = root_document(&keys, &ca)?;
+        let root = root_document(&keys, &ca, clock.now())?;
         let db_key = keys::read_key(&partial.join("db.key"))?;
         let hub = Self::with_key(dir, clock, db_key);
         let mut conn = hub.conn()?;
@@ -101,7 +102,7 @@ impl Hub {
     }
 }
 
-fn root_document(keys: &Keys, ca: &Ca) -> Result<Vec<u8>, HubError> {
+fn root_document(keys: &Keys, ca: &Ca, issued: Timestamp) -> Result<Vec<u8>, HubError> {
     let mut ca_sha256 = [0; 32];
     ca_sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, ca.der()).as_ref());
     let root = Root {
@@ -112,6 +113,8 @@ fn root_document(keys: &Keys, ca: &Ca) -> Result<Vec<u8>, HubError> {
         policy_key: keys.policy.verify_key(),
         audit_key: keys.audit.public(),
         ca_sha256,
+        issued,
+        wipe_keys: keys.wipe.iter().map(beatcheck_wire::envelope::SigningKey::verify_key).collect(),
     };
     Ok(keys.root.sign(DocKind::Root, &root)?)
 }

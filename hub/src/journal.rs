@@ -10,8 +10,8 @@ use axum::http::StatusCode;
 use beatcheck_audit::{Entry, EntryKind};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::journal::{
-    ChainError, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_ENTRIES, MAX_ENTRY_BYTES, SealedEntry, genesis,
-    verify_chain,
+    BATCH_VERSION, ChainError, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_ENTRIES, MAX_ENTRY_BYTES,
+    SealedEntry, genesis, verify_chain,
 };
 use beatcheck_wire::{DeviceId, MAX_COMPARTMENTS, envelope};
 use rusqlite::{Connection, params};
@@ -205,7 +205,7 @@ impl JournalFilter {
 
 fn read_batch(device: DeviceId, bytes: &[u8]) -> Result<JournalBatch, ApiError> {
     let batch: JournalBatch = postcard::from_bytes(bytes).map_err(|_| ApiError::malformed("journal batch"))?;
-    if batch.version != 1 {
+    if batch.version != BATCH_VERSION {
         return Err(crate::serve::wrong_protocol());
     }
     if batch.device != device {

@@ -19,10 +19,13 @@ pub struct Keys {
     pub grant: SigningKey,
     /// Opens journal entries.
     pub audit: AuditKeyPair,
+    /// Sign orders to wipe: two, for two persons.
+    pub wipe: [SigningKey; 2],
 }
 
 /// Names of the key files (32 random bytes in hexadecimal each).
-pub(crate) const KEY_FILES: [&str; 6] = ["root.key", "policy.key", "publish.key", "grant.key", "audit.key", "db.key"];
+pub(crate) const KEY_FILES: [&str; 8] =
+    ["root.key", "policy.key", "publish.key", "grant.key", "audit.key", "db.key", "wipe-a.key", "wipe-b.key"];
 
 impl Keys {
     pub(crate) fn load(dir: &Path) -> Result<Self, HubError> {
@@ -34,6 +37,7 @@ impl Keys {
             policy: sign("policy.key")?,
             publish: sign("publish.key")?,
             grant: sign("grant.key")?,
+            wipe: [sign("wipe-a.key")?, sign("wipe-b.key")?],
             audit: AuditKeyPair::from_seed(&*read_key(&dir.join("audit.key"))?),
         })
     }

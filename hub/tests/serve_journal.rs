@@ -19,6 +19,7 @@ fn entries(device: &Device, n: u64) -> Vec<SealedEntry> {
             let entry = Entry {
                 format: 1,
                 at: serve_common::time(serve_common::START).plus_secs(seq as i64),
+                not_before: None,
                 officer: "officer-4711".into(),
                 role: "patrol".into(),
                 policy_version: 1,
@@ -29,6 +30,10 @@ fn entries(device: &Device, n: u64) -> Vec<SealedEntry> {
                     asked: Asked::Query(Box::new(Query::Vehicle(query))),
                     outcome: Outcome::NoTrace,
                     error: None,
+                    reason: None,
+                    incident: None,
+                    unusual: vec![],
+                    break_glass: false,
                     shown: vec![],
                     consulted: vec![],
                 },
@@ -44,7 +49,7 @@ fn entries(device: &Device, n: u64) -> Vec<SealedEntry> {
 
 fn batch(device: &Device, previous: [u8; 32], entries: &[SealedEntry]) -> JournalBatch {
     JournalBatch {
-        version: 1,
+        version: beatcheck_wire::journal::BATCH_VERSION,
         device: device.id,
         previous,
         entries: entries.to_vec(),
@@ -53,6 +58,8 @@ fn batch(device: &Device, previous: [u8; 32], entries: &[SealedEntry]) -> Journa
         grant_version: 1,
         at: serve_common::time(serve_common::START),
         wiped: false,
+        receipts: vec![],
+        report: Default::default(),
     }
 }
 

@@ -67,6 +67,8 @@ fn holding(device: &Device, answer: &CatchUpAnswer) -> CatchUpRequest {
         held: held.collect(),
         max_bytes: 100_000,
         hold_s: 0,
+        root_version: 1,
+        policy_version: 0,
     }
 }
 

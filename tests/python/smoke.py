@@ -64,6 +64,9 @@ class PythonVault(bc.KeyVault):
     def unwrap(self, label, wrapped):
         return self._do("unwrap", label, wrapped)
 
+    def mix(self, label, input):
+        return self._do("mix", label, input)
+
     def counter(self, label):
         return self._do("counter", label)
 

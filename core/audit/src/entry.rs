@@ -3,13 +3,20 @@
 use beatcheck_model::{Outcome, Query, Timestamp};
 use serde::{Deserialize, Serialize};
 
+/// Format of an entry.
+pub const ENTRY_FORMAT: u32 = 1;
+
 /// One entry of the account (Data Protection Act 2018 s.62: justification, date and time, who).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Format of this entry (1).
+    /// Format of this entry ([`ENTRY_FORMAT`]).
     pub format: u32,
     /// When, by the device's clock.
     pub at: Timestamp,
+    /// The highest time that the hub had signed when it was written: it is not older than that. When the hub received it is
+    /// the other bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// Whose session it was.
     pub officer: String,
     /// Role at the time.
@@ -40,6 +47,18 @@ pub enum EntryKind {
         /// Code of the refusal, if it was refused.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
+        /// Why, in the officer's own words, where policy wants that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Number of the incident, where policy wants that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<String>,
+        /// What was out of the ordinary: `many_checks`, `same_subject`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unusual: Vec<String>,
+        /// Whether it was made under a break-glass.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        break_glass: bool,
         /// The records shown.
         shown: Vec<Shown>,
         /// The compartments consulted, and the state they were in.
@@ -93,8 +112,103 @@ pub enum EntryKind {
     Enrolled {},
     /// The device was wiped.
     Wiped {
-        /// `officer`, `order` or `revoked`.
+        /// `officer`, `order` or `attempts`.
         by: String,
+        /// The order, in hexadecimal, if it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        order: Option<String>,
+    },
+    /// What was held of a compartment was erased by order; it may come again.
+    Purged {
+        /// Which, in hexadecimal.
+        compartment: String,
+        /// Its name.
+        name: String,
+        /// The order, in hexadecimal.
+        order: String,
+    },
+    /// The officer unlocked.
+    Unlocked {
+        /// `pin`, `biometric` or `none` (no PIN is set).
+        by: String,
+        /// What the vault's counter said: a number that is missing between two entries means that entries are. None where the
+        /// vault has no counter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        counter: Option<u64>,
+    },
+    /// It locked.
+    Locked {
+        /// `officer`, `idle`, `shift_end`, `policy`, `clock`.
+        why: String,
+    },
+    /// A wrong PIN was tried.
+    PinRefused {
+        /// How many in a row by now.
+        attempts: u32,
+    },
+    /// PIN or biometric unlock was set, changed or taken away.
+    UnlockChanged {
+        /// `pin_set`, `pin_changed`, `biometric_on`, `biometric_off`.
+        change: String,
+    },
+    /// A shift began.
+    ShiftStarted {
+        /// Its name, in hexadecimal.
+        shift: String,
+        /// When it ends by itself.
+        ends: Timestamp,
+    },
+    /// A shift ended.
+    ShiftEnded {
+        /// Its name, in hexadecimal.
+        shift: String,
+        /// `officer`, `time`, `order`.
+        why: String,
+        /// Whether the records were erased.
+        erased: bool,
+    },
+    /// An officer opened warnings and stolen vehicles on their own word after the lease had ended.
+    BreakGlass {
+        /// Why, in their own words.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// A policy was offered and refused.
+    PolicyRefused {
+        /// Stable code: `replayed`, `bad_signature`, `malformed`.
+        code: String,
+        /// `sync` or `mdm`.
+        from: String,
+    },
+    /// Device management's configuration was applied.
+    Managed {
+        /// Names of the settings that changed.
+        changed: Vec<String>,
+    },
+    /// What is on this device is older than it was: files were put back.
+    RolledBack {
+        /// What the vault's counter says.
+        counter: u64,
+        /// What the files say.
+        known: u64,
+    },
+    /// The clock stood behind what the hub had signed.
+    ClockBehind {
+        /// What it said.
+        clock: Timestamp,
+    },
+    /// The root of trust moved on.
+    RootAdopted {
+        /// Its version.
+        version: u64,
+    },
+    /// This device was enrolled again after its hardware key was lost.
+    Succeeds {
+        /// The device that it was, in hexadecimal.
+        device: String,
+        /// Bytes of that one's account which were kept, to be handed in; 0 if there were none.
+        kept_bytes: u64,
     },
 }
 

@@ -8,5 +8,5 @@
 mod entry;
 mod seal;
 
-pub use entry::{Asked, Consulted, Entry, EntryKind, Shown};
+pub use entry::{Asked, Consulted, ENTRY_FORMAT, Entry, EntryKind, Shown};
 pub use seal::{AuditError, AuditKeyPair, open, seal};

@@ -139,6 +139,7 @@ mod tests {
         let entry = Entry {
             format: 1,
             at: Timestamp(1_700_000_000_000),
+            not_before: None,
             officer: "officer-4711".into(),
             role: "patrol".into(),
             policy_version: 1,
@@ -153,6 +154,10 @@ mod tests {
                 }))),
                 outcome: Outcome::NoTrace,
                 error: None,
+                reason: None,
+                incident: None,
+                unusual: vec![],
+                break_glass: false,
                 shown: vec![],
                 consulted: vec![],
             },

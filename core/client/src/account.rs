@@ -40,8 +40,9 @@ impl Device {
             .into_iter()
             .map(|line| {
                 let entry = Entry {
-                    format: 1,
+                    format: beatcheck_audit::ENTRY_FORMAT,
                     at,
+                    not_before: None,
                     officer: officer.clone(),
                     role: role.clone(),
                     policy_version,

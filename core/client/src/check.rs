@@ -303,6 +303,10 @@ fn entry(answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTr
         asked,
         outcome: answer.outcome,
         error: answer.error.as_ref().map(|e| e.code.clone()),
+        reason: None,
+        incident: None,
+        unusual: Vec::new(),
+        break_glass: false,
         shown: shown(&answer.hits, ids),
         consulted: consulted(covered),
     }

@@ -70,6 +70,7 @@ pub(crate) fn of(sight: &Sight, permit: Option<&Permit>, kinds: &[RecordKind], n
                 shown: Coverage {
                     compartment: c.name.clone(),
                     source: c.source.clone(),
+                    withheld: permit.and_then(|p| p.withheld(&c.id)).map(|w| w.code().into()),
                     state,
                     as_of: meta.map(|m| m.as_of),
                     watermark: meta.map_or(0, |m| m.watermark),

@@ -280,7 +280,8 @@ impl Device {
         let (Some(policy), Some(grant)) = (&view.policy, &view.grant) else { return Err(Refusal::NothingYet) };
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
-        let request = Request { purpose, now, contact: Contact { at: view.contact }, journal_bytes, as_of: &as_of };
+        let contact = Contact { at: view.contact };
+        let request = Request { journal_bytes, as_of: &as_of, ..Request::new(purpose, now, contact) };
         beatcheck_policy::decide(policy, grant, request).map_err(Refusal::Denied)
     }
 }

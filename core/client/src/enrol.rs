@@ -11,9 +11,9 @@ use crate::{ClientError, Device, Env, tls};
 use beatcheck_audit::EntryKind;
 use beatcheck_store::{Journal, State};
 use beatcheck_sync::SyncFault;
-use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, fingerprint};
+use beatcheck_wire::Root;
+use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, attestation_challenge, fingerprint};
 use beatcheck_wire::envelope::{self, DocKind};
-use beatcheck_wire::{PROTOCOL_VERSION, Root};
 use hyper::Method;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -64,13 +64,15 @@ impl Device {
             Err(_) => vault.create(RECEIPT_LABEL.into(), KeyUse::Sign)?,
         };
         let request = EnrolRequest {
-            version: PROTOCOL_VERSION,
+            version: beatcheck_wire::enrol::VERSION,
             secret: code.secret,
             csr: tls::certificate_request(&vault)?,
             receipt_key,
             vault: vault.kind(),
-            attestation: vault.attest(TLS_LABEL.into(), code.secret.to_vec())?,
+            attestation: vault.attest(TLS_LABEL.into(), attestation_challenge(&code.secret).to_vec())?,
             app_version: options.app_version.clone(),
+            asset: String::new(),
+            id_token: String::new(),
         };
         let transport = Transport::new(&options.hub, tls::config(&ca, &[], &vault)?)?;
         let body = encode(&request)?;

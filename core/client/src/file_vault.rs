@@ -84,6 +84,13 @@ impl KeyVault for FileVault {
                 self.write(&self.path(&label, "sign")?, pkcs8.as_ref())?;
                 self.public_key(label)
             }
+            KeyUse::WrapPresence => Err(VaultError::Unsupported),
+            KeyUse::Mix => {
+                let mut key = Zeroizing::new([0; 32]);
+                self.random.fill(&mut *key).map_err(|_| VaultError::Failed)?;
+                self.write(&self.path(&label, "mix")?, &*key)?;
+                Ok(Vec::new())
+            }
             KeyUse::Wrap => {
                 let mut key = Zeroizing::new([0; 32]);
                 self.random.fill(&mut *key).map_err(|_| VaultError::Failed)?;
@@ -121,6 +128,11 @@ impl KeyVault for FileVault {
         Ok(plain.to_vec())
     }
 
+    fn mix(&self, label: String, input: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &self.read(&label, "mix")?);
+        Ok(ring::hmac::sign(&key, &input).as_ref().to_vec())
+    }
+
     fn counter(&self, label: String) -> Result<u64, VaultError> {
         let path = self.path(&label, "counter")?;
         let text = std::fs::read_to_string(&path).unwrap_or_default();
@@ -129,12 +141,12 @@ impl KeyVault for FileVault {
         Ok(next)
     }
 
-    fn attest(&self, _label: String, _nonce: Vec<u8>) -> Result<Vec<u8>, VaultError> {
-        Ok(Vec::new())
+    fn attest(&self, label: String, nonce: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        self.sign(label, nonce)
     }
 
     fn destroy(&self, label: String) -> Result<(), VaultError> {
-        for extension in ["sign", "wrap", "counter"] {
+        for extension in ["sign", "wrap", "mix", "counter"] {
             match std::fs::remove_file(self.path(&label, extension)?) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(VaultError::Failed),
                 _ => {}

@@ -10,6 +10,11 @@ pub enum KeyUse {
     Sign,
     /// Authenticated encryption of small blobs (the keyring).
     Wrap,
+    /// The same, under a key that the platform gives out only after its biometric check, and destroys when the enrolled
+    /// fingers or faces change.
+    WrapPresence,
+    /// A keyed function for [`KeyVault::mix`].
+    Mix,
 }
 
 /// What a vault can say when it fails. Carries no key material; a foreign vault's own text is dropped.
@@ -24,6 +29,9 @@ pub enum VaultError {
     /// The blob was not wrapped by this key, or was altered.
     #[error("the wrapped data does not belong to this key")]
     NotOurs,
+    /// This vault has no such thing: no counter, no biometric check, no keyed function. The core does without and says so.
+    #[error("this vault cannot do that")]
+    Unsupported,
     /// It failed otherwise.
     #[error("it failed; try again, and enrol anew if it keeps failing")]
     Failed,
@@ -66,14 +74,23 @@ pub trait KeyVault: Send + Sync {
     /// [`VaultError::NotOurs`] for a blob of another key, and others.
     fn unwrap(&self, label: String, wrapped: Vec<u8>) -> Result<Vec<u8>, VaultError>;
 
+    /// Mixes a secret of the vault into 32 bytes and returns 32 bytes: the same for the same input, and not to be had without
+    /// this vault. Every guess at a PIN takes one call, so that a copied store cannot be guessed at elsewhere. HMAC-SHA-256
+    /// under the key on Android; on the Secure Enclave, which has no HMAC, a key agreement with the point that the input names.
+    ///
+    /// # Errors
+    /// [`VaultError::Unsupported`] where there is none; [`VaultError`].
+    fn mix(&self, label: String, input: Vec<u8>) -> Result<Vec<u8>, VaultError>;
+
     /// A number that grows by one with each call and cannot be set back.
     ///
     /// # Errors
-    /// [`VaultError`].
+    /// [`VaultError::Unsupported`] where there is none (no phone's vault has one today); [`VaultError`].
     fn counter(&self, label: String) -> Result<u64, VaultError>;
 
-    /// The platform's attestation that the signing key `label` is held in hardware, over the hub's nonce; empty where
-    /// there is none.
+    /// The platform's attestation that the signing key `label` is held in hardware, over the hub's challenge: on Android the
+    /// certificate chain (DER, each behind its length as u32 little endian), on Apple the App Attest object. The desk vault
+    /// signs the challenge with the key: that shows the key, and no hardware.
     ///
     /// # Errors
     /// [`VaultError`].

@@ -164,6 +164,9 @@ pub struct Coverage {
     pub source: String,
     /// How it stood.
     pub state: CoverageState,
+    /// Why it is withheld, as a stable code: `role`, `too_old`, `lease`, `break_glass`; absent where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<String>,
     /// The extract's own time; `None` if nothing is held.
     pub as_of: Option<Timestamp>,
     /// Highest hub sequence applied.

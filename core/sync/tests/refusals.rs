@@ -95,6 +95,8 @@ impl Default for Case {
                     epochs: vec![(1, Hash32::of(&key.key))],
                 }],
                 wipe: false,
+                purges: Vec::new(),
+                suspended: false,
             },
             policy: Policy { policy_version: 2, ..Policy::initial(NOW) },
             keys: vec![key],
@@ -122,6 +124,7 @@ impl Case {
             grant: key_of(self.signers[1]).sign(DocKind::Grant, &self.grant).unwrap(),
             keys: self.keys,
             policy: key_of(self.signers[2]).sign_bytes(DocKind::Policy, &self.policy.to_canonical().unwrap()),
+            wipe_orders: Vec::new(),
         };
         let mut machine = Machine::new(self.held, trust(), Limits::default());
         let mut todo = machine.start();
@@ -234,6 +237,7 @@ fn keys_that_the_grant_does_not_name_are_not_kept() {
         // A wrong one under the right name first: it must not be the one that is found.
         keys: vec![key(ID, 1, 6), key(DEVICE, 1, 5), right.clone(), key(ID, 2, 5)],
         policy: key_of(3).sign_bytes(DocKind::Policy, &case.policy.to_canonical().unwrap()),
+        wipe_orders: Vec::new(),
     };
     let mut machine = Machine::new(case.held, trust(), Limits::default());
     match machine.on(Event::Grant(bundle), NOW).as_slice() {

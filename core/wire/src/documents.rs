@@ -53,6 +53,27 @@ pub struct Root {
     pub audit_key: [u8; 32],
     /// SHA-256 of the CA certificate (DER) that signs the hub's and the devices' certificates.
     pub ca_sha256: [u8; 32],
+    /// When it was signed.
+    pub issued: Timestamp,
+    /// Sign orders to wipe: one of them for one device, two of them for all (see [`WipeOrder`]). At most [`MAX_WIPE_KEYS`].
+    pub wipe_keys: Vec<VerifyKey>,
+}
+
+/// Wipe keys of a root, at most.
+pub const MAX_WIPE_KEYS: usize = 8;
+/// Steps from one root to the newest that a device follows in one sync, at most.
+pub const MAX_ROOT_STEPS: usize = 16;
+
+/// The next root, as the one before it vouches for it: two envelopes of [`Root`] with the same payload.
+///
+/// A device that holds version N takes version N + 1, and no other, if the root key of N signed it *and* its own root key
+/// did: the first says that it is meant, the second that the new key is held by who claims it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootStep {
+    /// Signed by the root key of the version before.
+    pub by_old: Vec<u8>,
+    /// Signed by the root key that it names.
+    pub by_new: Vec<u8>,
 }
 
 /// What is current: the smallest thing to ask for, and all that a poll without change needs.
@@ -285,8 +306,44 @@ pub struct Grant {
     pub policy_version: u64,
     /// What may be held.
     pub compartments: Vec<GrantedCompartment>,
-    /// Set: erase everything and report.
+    /// Set: nothing may be used any more, and a wipe order comes beside the grant. By itself it erases nothing: only the wipe
+    /// keys can.
     pub wipe: bool,
+    /// What is to be erased and may be fetched again: each is obeyed once, with a receipt.
+    pub purges: Vec<PurgeOrder>,
+    /// Set: the officer is suspended or has left; nothing is granted until that is lifted.
+    pub suspended: bool,
+}
+
+/// Name of an order, random: its receipt bears it.
+pub type OrderId = CompartmentId;
+
+/// Purge orders in one grant, at most.
+pub const MAX_PURGES: usize = 64;
+
+/// An order to erase what is held of one compartment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PurgeOrder {
+    /// Its name.
+    pub order: OrderId,
+    /// What.
+    pub compartment: CompartmentId,
+}
+
+/// An order to wipe, signed by a wipe key: not the key that signs grants, so that who steals that one cannot erase a force.
+///
+/// One signature is enough for a device that it names; an order to all devices is obeyed only if two *different* wipe keys
+/// have signed the same bytes, so that it takes two persons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WipeOrder {
+    /// Its name.
+    pub order: OrderId,
+    /// Which device; none: all.
+    pub device: Option<DeviceId>,
+    /// When it was made. A device that was enrolled later is not meant.
+    pub issued: Timestamp,
+    /// After this time it is not obeyed any more, so that an old order does not erase a device that was given back.
+    pub expires: Timestamp,
 }
 
 /// A compartment key, which travels beside the grant.
@@ -316,4 +373,6 @@ pub struct GrantBundle {
     pub keys: Vec<CompartmentKey>,
     /// The signed policy that it stands on.
     pub policy: Vec<u8>,
+    /// Signed wipe orders, each with one signature; two of the same payload for an order to all. At most [`MAX_WIPE_KEYS`].
+    pub wipe_orders: Vec<Vec<u8>>,
 }

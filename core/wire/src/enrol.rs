@@ -9,7 +9,8 @@ use crate::documents::DeviceId;
 use crate::envelope::VerifyKey;
 use serde::{Deserialize, Serialize};
 
-const SECRET: usize = 10;
+/// Bytes of a code's secret: 128 bits.
+pub const SECRET: usize = 16;
 const PRINT: usize = 16;
 /// Characters of a code, without its hyphens.
 const CHARS: usize = ((SECRET + PRINT) * 8).div_ceil(5);
@@ -19,7 +20,7 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// A one-time enrolment code.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EnrolCode {
-    /// 80 random bits, usable once within their time.
+    /// 128 random bits, usable once within their time.
     pub secret: [u8; SECRET],
     /// First 16 bytes of SHA-256 over the root key.
     pub root_fingerprint: [u8; PRINT],
@@ -35,7 +36,7 @@ pub fn fingerprint(root: &VerifyKey) -> [u8; PRINT] {
 }
 
 impl EnrolCode {
-    /// The code as it is handed over: 42 characters in groups of six.
+    /// The code as it is handed over: 52 characters in groups of six.
     #[must_use]
     pub fn to_text(&self) -> String {
         let bytes: Vec<u8> = self.secret.iter().chain(&self.root_fingerprint).copied().collect();
@@ -103,7 +104,7 @@ impl EnrolCode {
 /// What a device sends to come in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EnrolRequest {
-    /// Protocol version.
+    /// Version of this form ([`VERSION`]).
     pub version: u8,
     /// The code's secret.
     pub secret: [u8; SECRET],
@@ -113,10 +114,39 @@ pub struct EnrolRequest {
     pub receipt_key: Vec<u8>,
     /// Which kind of vault: `desk`, `android-keystore`, `secure-enclave`.
     pub vault: String,
-    /// The vault's attestation, empty for the desk vault.
+    /// The vault's attestation of the TLS key over [`attestation_challenge`]; for the desk vault, a signature by that key.
     pub attestation: Vec<u8>,
     /// The app's version.
     pub app_version: String,
+    /// What device management calls this device (an asset or serial number), where it told the app; empty if not. A code that
+    /// was made for one device wants to see its name.
+    pub asset: String,
+    /// An ID token of the force's identity provider, with [`login_nonce`] as its nonce; empty where the hub asks for none.
+    pub id_token: String,
+}
+
+/// Version of an enrolment request.
+pub const VERSION: u8 = 2;
+
+/// What the vault's attestation is made over: the code is the hub's nonce, and only its hash travels in a certificate.
+#[must_use]
+pub fn attestation_challenge(secret: &[u8; SECRET]) -> [u8; 32] {
+    labelled(b"beatcheck attestation v1", secret)
+}
+
+/// The nonce that an ID token for this enrolment must bear, in hexadecimal.
+#[must_use]
+pub fn login_nonce(secret: &[u8; SECRET]) -> String {
+    labelled(b"beatcheck login v1", secret).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn labelled(label: &[u8], secret: &[u8]) -> [u8; 32] {
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    context.update(label);
+    context.update(secret);
+    let mut out = [0; 32];
+    out.copy_from_slice(context.finish().as_ref());
+    out
 }
 
 /// What it gets.
@@ -134,6 +164,46 @@ pub struct EnrolResponse {
     pub officer: String,
     /// The role the code was made for.
     pub role: String,
+}
+
+/// A request for a nonce, and what comes: single use, bound to the device that asks, [`NONCE_LIFE_S`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginNonce {
+    /// In hexadecimal: the nonce that an ID token must bear.
+    pub nonce: String,
+}
+
+/// Seconds for which a nonce works.
+pub const NONCE_LIFE_S: i64 = 600;
+
+/// A shift is to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShiftRequest {
+    /// An ID token with a [`LoginNonce`], where policy wants one (`session.identity_at_start`); empty if not.
+    pub id_token: String,
+}
+
+/// It has.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+pub struct ShiftStarted {
+    /// Its name, random.
+    #[zeroize(skip)]
+    pub shift: crate::OrderId,
+    /// Under which records are sealed beside the officer's own key: the same for one device as long as it is enrolled, so
+    /// that what was sealed in one shift opens in the next.
+    pub key: [u8; 32],
+    /// When it began, by the hub.
+    #[zeroize(skip)]
+    pub started: beatcheck_model::Timestamp,
+    /// When it ends by itself.
+    #[zeroize(skip)]
+    pub ends: beatcheck_model::Timestamp,
+}
+
+impl std::fmt::Debug for ShiftStarted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShiftStarted({}, until {}, ...)", self.shift, self.ends)
+    }
 }
 
 /// A request for a new certificate, by the old one.

@@ -39,6 +39,8 @@ pub enum DocKind {
     Grant = 5,
     /// Device management's rules.
     Policy = 6,
+    /// An order to wipe.
+    WipeOrder = 7,
 }
 
 impl DocKind {
@@ -46,7 +48,7 @@ impl DocKind {
     #[must_use]
     pub const fn version(self) -> u8 {
         match self {
-            Self::Manifest => 2,
+            Self::Manifest | Self::Root | Self::Grant => 2,
             _ => 1,
         }
     }
@@ -61,6 +63,7 @@ impl DocKind {
             Self::Manifest => "manifest",
             Self::Grant => "grant",
             Self::Policy => "policy",
+            Self::WipeOrder => "wipe order",
         }
     }
 }

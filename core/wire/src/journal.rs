@@ -9,6 +9,8 @@ use crate::documents::{CompartmentId, DeviceId};
 use beatcheck_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Version of a batch.
+pub const BATCH_VERSION: u8 = 2;
 /// Entries in one batch, at most.
 pub const MAX_BATCH_ENTRIES: usize = 512;
 /// Bytes of one sealed entry, at most.
@@ -68,7 +70,7 @@ pub struct Held {
 /// A batch of entries, oldest first. Signed by the device's receipt key as a whole; see [`JournalUpload`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalBatch {
-    /// Format version (1).
+    /// Format version ([`BATCH_VERSION`]).
     pub version: u8,
     /// Device.
     pub device: DeviceId,
@@ -86,6 +88,39 @@ pub struct JournalBatch {
     pub at: Timestamp,
     /// Set when this device has been wiped and these are its last words.
     pub wiped: bool,
+    /// Receipts of orders that were obeyed since the last batch that the hub acknowledged. At most [`MAX_RECEIPTS`].
+    pub receipts: Vec<Receipt>,
+    /// What the device says of itself.
+    pub report: DeviceReport,
+}
+
+/// Receipts in one batch, at most.
+pub const MAX_RECEIPTS: usize = 128;
+
+/// That an order was obeyed. The batch's signature is the device's: the same is in the sealed account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The order.
+    pub order: crate::OrderId,
+    /// When, by the device's clock.
+    pub at: Timestamp,
+}
+
+/// What a device says of itself with each batch: evidence from an unbroken client, not proof against a broken one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceReport {
+    /// Version of the app.
+    pub app_version: String,
+    /// Entries that wait behind this batch.
+    pub pending: u64,
+    /// Version of the root that is trusted.
+    pub root_version: u64,
+    /// What the vault's counter said last; none where the vault has none.
+    pub counter: Option<u64>,
+    /// Whether records can be read now: unlocked, and in a shift where policy wants one.
+    pub unlocked: bool,
+    /// Stable codes of what is not as it should be, such as `clock_behind`, `journal_low`, `rolled_back`.
+    pub problems: Vec<String>,
 }
 
 /// A batch with the device's signature over its bytes.

@@ -13,7 +13,9 @@ mod samples;
 
 use beatcheck_model::RecordKind;
 use beatcheck_wire::catch_up::{CatchUpAnswer, CatchUpRequest};
-use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest};
+use beatcheck_wire::enrol::{
+    EnrolCode, EnrolRequest, EnrolResponse, LoginNonce, RenewRequest, ShiftRequest, ShiftStarted,
+};
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::journal::{self, JournalAck, JournalBatch, JournalUpload, SealedEntry};
 use beatcheck_wire::mark_index::MarkIndex;
@@ -21,7 +23,8 @@ use beatcheck_wire::policy::Policy;
 use beatcheck_wire::ranges::{RowsAnswer, RowsRequest, SumsAnswer, SumsRequest};
 use beatcheck_wire::segment::{self, Content, OpenAs, SealAs};
 use beatcheck_wire::{
-    Catalogue, Grant, GrantBundle, Hash32, Head, Manifest, ManifestSet, Root, WireError, batch, digest,
+    Catalogue, Grant, GrantBundle, Hash32, Head, Manifest, ManifestSet, Root, RootStep, WipeOrder, WireError, batch,
+    digest,
 };
 use std::path::PathBuf;
 
@@ -73,6 +76,8 @@ fn signed_documents() {
     signed::<Manifest>("manifest", DocKind::Manifest, 2, &samples::manifest());
     samples::manifest().validate().unwrap();
     signed::<Grant>("grant", DocKind::Grant, 3, &samples::grant());
+    signed::<WipeOrder>("wipe_order", DocKind::WipeOrder, 5, &samples::wipe_order());
+    postcard_form::<RootStep>("root_step", &samples::root_step());
 
     let (key, policy) = (samples::key(4), samples::policy());
     let kept = golden("policy", &key.sign_bytes(DocKind::Policy, &policy.to_canonical().unwrap()), true);
@@ -208,6 +213,9 @@ fn enrolment() {
     assert!(EnrolCode::parse(std::str::from_utf8(&kept).unwrap()).is_ok_and(|c| c == code));
     postcard_form::<EnrolRequest>("enrol_request", &samples::enrol_request());
     postcard_form::<EnrolResponse>("enrol_response", &samples::enrol_response());
+    postcard_form::<LoginNonce>("login_nonce", &LoginNonce { nonce: "0d".repeat(16) });
+    postcard_form::<ShiftRequest>("shift_request", &ShiftRequest { id_token: "a.b.c".into() });
+    postcard_form::<ShiftStarted>("shift_started", &samples::shift_started());
     postcard_form::<RenewRequest>("renew_request", &RenewRequest { csr: vec![0x30; 8] });
 }
 

@@ -161,12 +161,12 @@ fn a_signature_holds_for_its_kind_key_and_bytes_only() {
 
 #[test]
 fn codes_can_be_read_aloud() {
-    let code = EnrolCode { secret: [0xA5; 10], root_fingerprint: [0x3C; 16] };
+    let code = EnrolCode { secret: [0xA5; 16], root_fingerprint: [0x3C; 16] };
     let text = code.to_text();
-    assert_eq!(text.len(), 42 + 6);
+    assert_eq!(text.len(), 52 + 8);
     assert!(EnrolCode::parse(&text).unwrap() == code);
     assert!(EnrolCode::parse(&text.to_lowercase().replace('-', " ")).unwrap() == code);
-    assert!(EnrolCode::parse(&text[..40]).is_err());
+    assert!(EnrolCode::parse(&text[..50]).is_err());
     assert!(EnrolCode::parse(&format!("{text}0")).is_err());
     assert!(EnrolCode::parse("").is_err());
 }

@@ -105,7 +105,12 @@ fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(Catch
         return Err(ApiError::new(StatusCode::FORBIDDEN, "revoked", "device management has revoked this device"));
     }
     let (grant, _) = hub.current_grant(device.id)?;
-    let mut out = CatchUpAnswer { version: VERSION, grant_version: grant.grant_version, ..CatchUpAnswer::default() };
+    let mut out = CatchUpAnswer {
+        version: VERSION,
+        grant_version: grant.grant_version,
+        time: hub.now(),
+        ..CatchUpAnswer::default()
+    };
     if grant.grant_version != request.grant_version {
         out.grant = Some(hub.grant_for(device.id)?);
     }

@@ -195,13 +195,15 @@ impl Wanting {
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).unwrap();
         let receipt = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &rng).unwrap();
         let request = EnrolRequest {
-            version: 1,
+            version: beatcheck_wire::enrol::VERSION,
             secret: EnrolCode::parse(code).unwrap().secret,
             csr: csr.der().to_vec(),
             receipt_key: receipt.public_key().as_ref().to_vec(),
             vault: "desk".into(),
             attestation: vec![],
             app_version: "test".into(),
+            asset: String::new(),
+            id_token: String::new(),
         };
         Self { request, key, receipt }
     }

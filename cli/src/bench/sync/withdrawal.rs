@@ -51,6 +51,9 @@ impl KeyVault for Watched {
     fn unwrap(&self, label: String, wrapped: Vec<u8>) -> Result<Vec<u8>, VaultError> {
         self.vault.unwrap(label, wrapped)
     }
+    fn mix(&self, label: String, input: Vec<u8>) -> Result<Vec<u8>, VaultError> {
+        self.vault.mix(label, input)
+    }
     fn counter(&self, label: String) -> Result<u64, VaultError> {
         self.vault.counter(label)
     }

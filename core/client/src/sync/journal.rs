@@ -7,7 +7,7 @@ use crate::keyring::RECEIPT_LABEL;
 use crate::transport::{LinkFault, Transport};
 use beatcheck_sync::Event;
 use beatcheck_wire::journal::{
-    Held, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, SealedEntry,
+    DeviceReport, Held, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, SealedEntry,
 };
 use hyper::Method;
 
@@ -66,7 +66,7 @@ impl Device {
             });
         }
         Ok(JournalBatch {
-            version: 1,
+            version: beatcheck_wire::journal::BATCH_VERSION,
             device: self.device,
             previous,
             entries,
@@ -75,6 +75,8 @@ impl Device {
             grant_version: view.grant.as_ref().map_or(0, |g| g.grant_version),
             at: self.now(),
             wiped: false,
+            receipts: Vec::new(),
+            report: DeviceReport::default(),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::transport::Transport;
 use crate::vault::KeyVault;
 use crate::{ClientError, Env, tls, wipe};
 use beatcheck_wire::DeviceId;
-use beatcheck_wire::journal::{JournalBatch, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, SealedEntry};
+use beatcheck_wire::journal::{DeviceReport, JournalBatch, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, SealedEntry};
 use rustls::pki_types::CertificateDer;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -79,7 +79,7 @@ impl Device {
                 words.entries.iter().take(MAX_BATCH_ENTRIES).take_while(fits).cloned().collect();
             let Some(last) = now.last().map(|e| (e.seq, e.hash)) else { break };
             let batch = JournalBatch {
-                version: 1,
+                version: beatcheck_wire::journal::BATCH_VERSION,
                 device: words.device,
                 previous: words.previous,
                 entries: now,
@@ -88,6 +88,8 @@ impl Device {
                 grant_version: words.grant_version,
                 at: env.now(),
                 wiped: true,
+                receipts: Vec::new(),
+                report: DeviceReport::default(),
             };
             let ack = runtime.block_on(super::journal::send(&transport, &*vault, &batch)).map_err(refusal)?;
             if ack.acked < last.0 {

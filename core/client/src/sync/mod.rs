@@ -263,6 +263,8 @@ fn question(held: &Held, options: &SyncOptions) -> CatchUpRequest {
             .collect(),
         max_bytes: MAX_ANSWER_BYTES,
         hold_s: options.hold_s.min(MAX_HOLD_S),
+        root_version: 0,
+        policy_version: held.policy_version,
     }
 }
 

@@ -172,14 +172,10 @@ pub fn permit(count: u8) -> Permit {
         policy_version: 1,
         compartments: (1..=count).map(granted).collect(),
         wipe: false,
+        purges: Vec::new(),
+        suspended: false,
     };
-    let request = Request {
-        purpose: "traffic_stop",
-        now: Timestamp(0),
-        contact: Contact { at: Timestamp(0) },
-        journal_bytes: 0,
-        as_of: &[],
-    };
+    let request = Request::new("traffic_stop", Timestamp(0), Contact { at: Timestamp(0) });
     decide(&Policy::initial(Timestamp(0)), &grant, request).expect("permitted")
 }
 

@@ -2,11 +2,11 @@
 
 use beatcheck_model::*;
 use beatcheck_wire::batch::{Change, Context, Op};
-use beatcheck_wire::enrol::{self, EnrolCode, EnrolRequest, EnrolResponse};
+use beatcheck_wire::enrol::{self, EnrolCode, EnrolRequest, EnrolResponse, ShiftStarted};
 use beatcheck_wire::envelope::{DocKind, SigningKey};
-use beatcheck_wire::journal::{self, Held, JournalBatch, JournalUpload, SealedEntry};
+use beatcheck_wire::journal::{self, DeviceReport, Held, JournalBatch, JournalUpload, Receipt, SealedEntry};
 use beatcheck_wire::patch::{Patch, RowRef};
-use beatcheck_wire::policy::{Policy, Role};
+use beatcheck_wire::policy::{BreakGlass, CompartmentRule, Hidden, Owes, Policy, PurposeRule, Role};
 use beatcheck_wire::*;
 
 mod invalid;
@@ -39,6 +39,8 @@ pub(crate) fn root() -> Root {
         policy_key: key(4).verify_key(),
         audit_key: [0xA0; 32],
         ca_sha256: [0xCA; 32],
+        issued: AT,
+        wipe_keys: vec![key(5).verify_key(), key(6).verify_key()],
     }
 }
 
@@ -74,13 +76,37 @@ pub(crate) fn grant() -> Grant {
             epochs: vec![(2, Hash32::of(&COMPARTMENT_KEY))],
         }],
         wipe: false,
+        purges: vec![PurgeOrder { order: CompartmentId([0x0D; 16]), compartment: COMPARTMENT }],
+        suspended: false,
     }
+}
+
+pub(crate) fn wipe_order() -> WipeOrder {
+    WipeOrder {
+        order: CompartmentId([0x0E; 16]),
+        device: Some(DEVICE),
+        issued: AT,
+        expires: AT.plus_secs(30 * 24 * 3600),
+    }
+}
+
+pub(crate) fn root_step() -> RootStep {
+    let next = Root { root_version: 2, root_key: key(7).verify_key(), ..root() };
+    RootStep { by_old: key(1).sign(DocKind::Root, &next).unwrap(), by_new: key(7).sign(DocKind::Root, &next).unwrap() }
 }
 
 pub(crate) fn policy() -> Policy {
     let mut policy = Policy::initial(AT);
-    let desk = Role { compartments: vec!["stolen".into()], purposes: vec!["welfare".into()] };
+    let desk = Role {
+        compartments: vec!["stolen".into()],
+        purposes: vec!["welfare".into()],
+        hide: vec![Hidden::Address, Hidden::Intelligence],
+    };
     policy.roles.insert("desk".into(), desk);
+    policy.purposes.insert("welfare".into(), PurposeRule { owes: Owes::Either });
+    policy.compartments.insert("stolen".into(), CompartmentRule { lease_hours: Some(8), ..CompartmentRule::default() });
+    policy.min_app_version = Some("0.1".into());
+    policy.break_glass = Some(BreakGlass { compartments: vec!["stolen".into()], minutes: 60, times: 1 });
     policy.limits.stale_withhold_hours = Some(48);
     policy
 }
@@ -90,6 +116,7 @@ pub(crate) fn grant_bundle() -> GrantBundle {
         grant: key(3).sign(DocKind::Grant, &grant()).unwrap(),
         keys: vec![CompartmentKey { compartment: COMPARTMENT, epoch: 2, key: COMPARTMENT_KEY }],
         policy: key(4).sign_bytes(DocKind::Policy, &policy().to_canonical().unwrap()),
+        wipe_orders: vec![key(5).sign(DocKind::WipeOrder, &wipe_order()).unwrap()],
     }
 }
 
@@ -225,7 +252,7 @@ pub(crate) fn journal_batch() -> JournalBatch {
     }
     let digest = Hash32::of(b"the state of the digest");
     JournalBatch {
-        version: 1,
+        version: journal::BATCH_VERSION,
         device: DEVICE,
         previous,
         entries,
@@ -234,6 +261,15 @@ pub(crate) fn journal_batch() -> JournalBatch {
         grant_version: 12,
         at: AT,
         wiped: false,
+        receipts: vec![Receipt { order: CompartmentId([0x0D; 16]), at: AT }],
+        report: DeviceReport {
+            app_version: "0.1.0".into(),
+            pending: 3,
+            root_version: 1,
+            counter: Some(9),
+            unlocked: true,
+            problems: vec!["clock_behind".into()],
+        },
     }
 }
 
@@ -243,7 +279,7 @@ pub(crate) fn journal_upload() -> JournalUpload {
 }
 
 pub(crate) fn enrol_code() -> EnrolCode {
-    let secret = [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99];
+    let secret = [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF];
     EnrolCode { secret, root_fingerprint: enrol::fingerprint(&key(1).verify_key()) }
 }
 
@@ -251,14 +287,20 @@ pub(crate) fn enrol_request() -> EnrolRequest {
     let mut receipt_key = vec![0x04];
     receipt_key.extend_from_slice(&[0x77; 64]);
     EnrolRequest {
-        version: PROTOCOL_VERSION,
+        version: enrol::VERSION,
         secret: enrol_code().secret,
         csr: vec![0x30; 8],
         receipt_key,
         vault: "desk".into(),
         attestation: Vec::new(),
         app_version: "0.1.0".into(),
+        asset: "ASSET-1".into(),
+        id_token: String::new(),
     }
+}
+
+pub(crate) fn shift_started() -> ShiftStarted {
+    ShiftStarted { shift: CompartmentId([0x51; 16]), key: [0x52; 32], started: AT, ends: AT.plus_secs(12 * 3600) }
 }
 
 pub(crate) fn enrol_response() -> EnrolResponse {

@@ -76,6 +76,8 @@ pub(crate) fn catch_up_request() -> CatchUpRequest {
         }],
         max_bytes: 65_536,
         hold_s: 20,
+        root_version: 1,
+        policy_version: 3,
     }
 }
 
@@ -83,6 +85,8 @@ pub(crate) fn catch_up_answer() -> CatchUpAnswer {
     CatchUpAnswer {
         version: catch_up::VERSION,
         grant_version: 12,
+        time: AT,
+        roots: Vec::new(),
         head: Some(key(2).sign(DocKind::Head, &head()).unwrap()),
         grant: None,
         documents: vec![vec![0x44; 5], vec![0x45; 3]],

@@ -249,6 +249,8 @@ impl Hub {
             policy_version: self.policy_version,
             compartments: compartments.collect(),
             wipe: false,
+            purges: Vec::new(),
+            suspended: false,
         };
         let keys = held.iter().flat_map(|s| {
             s.keys.iter().zip(1..).map(|(k, epoch)| CompartmentKey { compartment: s.id, epoch, key: *k })
@@ -258,6 +260,7 @@ impl Hub {
             grant: self.grant.sign(DocKind::Grant, &grant).unwrap(),
             keys: keys.collect(),
             policy: self.policy.sign_bytes(DocKind::Policy, &policy.to_canonical().unwrap()),
+            wipe_orders: Vec::new(),
         };
         self.grants.push((bundle, self.granted.clone()));
     }
