@@ -30,7 +30,7 @@ fn a_hub_is_made_once_and_privately() {
             assert_eq!(mode(key.unwrap().path()), 0o600);
             n += 1;
         }
-        assert_eq!(n, 7);
+        assert_eq!(n, 9);
     }
     // The database is no plain SQLite file.
     assert!(!std::fs::read(data.join("hub.db")).unwrap().starts_with(b"SQLite"));
