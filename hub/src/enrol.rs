@@ -32,6 +32,7 @@ pub struct EnrolTicket {
 
 /// What the hub knows of a device for letting it in.
 #[derive(Clone, Debug)]
+#[allow(dead_code, reason = "who it is, for whoever asks: not every route does")]
 pub(crate) struct Device {
     pub(crate) id: DeviceId,
     pub(crate) officer: String,
@@ -60,7 +61,7 @@ impl Hub {
             "INSERT INTO enrol_code (secret_sha256, officer, role, created, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![sha256(&secret), officer, role, now.0, expires.0],
         )?;
-        let code = EnrolCode { secret, root_fingerprint: fingerprint(&self.keys()?.root.verify_key()) };
+        let code = EnrolCode { secret, root_fingerprint: fingerprint(&self.trust()?.root_key) };
         Ok(EnrolTicket { code: code.to_text(), expires })
     }
 
@@ -216,14 +217,6 @@ impl Hub {
     /// [`HubError::Refused`] if there is no such device.
     pub fn revoke(&self, device: DeviceId) -> Result<(), HubError> {
         self.change(device, "UPDATE device SET revoked = COALESCE(revoked, ?2) WHERE id = ?1", &self.now().0)
-    }
-
-    /// Orders a device to erase itself with its next grant. It keeps its certificate, to be able to hear of it.
-    ///
-    /// # Errors
-    /// [`HubError::Refused`] if there is no such device.
-    pub fn order_wipe(&self, device: DeviceId) -> Result<(), HubError> {
-        self.change(device, "UPDATE device SET wipe_ordered = COALESCE(wipe_ordered, ?2) WHERE id = ?1", &self.now().0)
     }
 
     /// Gives a device's officer another role.
