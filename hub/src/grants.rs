@@ -1,5 +1,5 @@
 //! What each device may hold now: the role's compartments in policy, of those that are published for phones, less
-//! what was withdrawn from this device; nothing for a device that is revoked or to be wiped.
+//! what was withdrawn from this device; nothing for a device that is revoked or to be wiped, or whose officer is suspended.
 //!
 //! A grant is computed when it is asked for, so it follows policy, roles and publishing without anyone having to
 //! remember. Its version rises only when what it says changes. Whenever a device loses a compartment, the
@@ -177,7 +177,7 @@ fn next_grant(
     let before: Option<Grant> = content.and_then(|c| postcard::from_bytes(&c).ok());
     let mut withdrawn = conn.prepare_cached("SELECT compartment FROM withdrawal WHERE device = ?1")?;
     let withdrawn: Vec<String> = withdrawn.query_map([device.id.0], |r| r.get(0))?.collect::<Result<_, _>>()?;
-    let role = policy.roles.get(&device.role).filter(|_| !device.revoked && !device.wipe);
+    let role = policy.roles.get(&device.role).filter(|_| !device.revoked && !device.wipe && !device.suspended);
     let named = |name: &String| {
         role.is_some_and(|r| r.compartments.iter().any(|c| c == "*" || c == name)) && !withdrawn.contains(name)
     };
@@ -199,7 +199,8 @@ fn next_grant(
         compartments,
         wipe: device.wipe,
         purges: Vec::new(),
-        suspended: false,
+        // Logged out: it keeps what it holds, which opens again with the next shift.
+        suspended: device.suspended || (device.logged_out && policy.has_shifts()),
     };
     if before.as_ref() != Some(&grant) {
         grant.grant_version = version + 1;
