@@ -1,8 +1,7 @@
 //! The command line of a hub's operator.
 
-use crate::policy_args::{
-    CancelArgs, OrdersArgs, PolicyCommand, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs,
-};
+use crate::orders_args::{CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs};
+use crate::policy_args::PolicyCommand;
 use crate::relay_args::HubRelayCommand;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::DeviceId;

@@ -2,10 +2,10 @@
 
 use crate::exit::{Exit, Failure};
 use crate::hub_cmd::open;
-use crate::output::{Context, word};
-use crate::policy_args::{
+use crate::orders_args::{
     CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, RootDraftArgs, RootSignArgs, WipeAllCommand, WipeArgs,
 };
+use crate::output::{Context, word};
 use crate::policy_cmd::{read, write_new};
 use beatcheck_hub::{
     Order, OrderFilter, OrderKind, OrderState, RootChange, RootStatus, generate_key, read_signing_key, sign_root,
