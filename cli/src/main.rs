@@ -14,6 +14,7 @@ mod fixtures_cmd;
 mod hub_args;
 mod hub_cmd;
 mod hub_view;
+mod manage_cmd;
 mod orders_args;
 mod orders_cmd;
 mod output;

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/004_relays.sql"),
     include_str!("../migrations/005_catalogue.sql"),
     include_str!("../migrations/006_policy_orders.sql"),
+    include_str!("../migrations/007_identity.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.

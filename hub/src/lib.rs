@@ -6,6 +6,7 @@
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
+mod attest;
 mod ca;
 mod clock;
 mod db;
@@ -17,6 +18,8 @@ mod init;
 mod journal;
 mod keys;
 pub mod mapping;
+mod officers;
+mod oidc;
 mod orders;
 mod policy;
 mod progress;
@@ -24,15 +27,17 @@ pub mod publish;
 mod relays;
 mod roots;
 pub mod serve;
+mod shift;
 mod status;
 
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use enrol::{CODE_LIFE_S, EnrolTicket, WRONG_CODES_A_MINUTE};
+pub use enrol::{CODE_LIFE_S, EnrolFor, EnrolTicket, WRONG_CODES_A_MINUTE};
 pub use error::HubError;
 pub use ingest::{IngestOptions, IngestReport, Reject};
 pub use init::InitOptions;
 pub use journal::{JournalCheck, JournalFilter, JournalRow};
 pub use keys::{Keys, read_signing_key};
+pub use officers::OfficerStatus;
 pub use orders::{FLEET_WIPE_LIFE_S, Order, OrderFilter, OrderKind, OrderState, WIPE_LIFE_S};
 pub use policy::{
     Effect, Level, PolicyChange, PolicyFinding, PolicyHistory, PolicyStatus, PolicyStep, PolicyVersion, SIGNED_AHEAD_S,
@@ -43,6 +48,7 @@ pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use relays::{RelayAdded, RelayStatus};
 pub use roots::{RootChange, RootKey, RootKeyStatus, RootStatus, generate_key, sign_root};
 pub use serve::{ServeOptions, Server, serve};
+pub use shift::ShiftRow;
 pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
 
 use beatcheck_model::Timestamp;

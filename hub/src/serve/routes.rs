@@ -1,7 +1,7 @@
 //! The routes of protocol 1. Bodies are binary (postcard, signed documents, segments); refusals are JSON.
 
 use super::ApiError;
-use super::auth::{self, Asker, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
+use super::auth::{self, Asker, ENROL, JOURNAL, NONCE, PROTOCOL_HEADER, Peer, RENEW, SHIFT};
 use super::catch_up::{self, MAX_SYNC_BYTES};
 use super::pace::{self, MAX_IN_FLIGHT, Pace};
 use super::range::{Ranged, ranged};
@@ -26,6 +26,8 @@ use tokio::sync::{Semaphore, watch};
 
 const MAX_ENROL_BYTES: usize = 64 * 1024;
 const MAX_RENEW_BYTES: usize = 16 * 1024;
+/// An ID token and its length.
+const MAX_SHIFT_BYTES: usize = 16 * 1024;
 /// The signature and the lengths around a batch.
 const MAX_UPLOAD_BYTES: usize = MAX_BATCH_BYTES + 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -89,6 +91,8 @@ pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
         .route("/v1/grant", get(grant))
         .route(JOURNAL, post(journal).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES)))
         .route(RENEW, post(renew).layer(DefaultBodyLimit::max(MAX_RENEW_BYTES)))
+        .route(NONCE, post(nonce).layer(DefaultBodyLimit::max(0)))
+        .route(SHIFT, post(shift).layer(DefaultBodyLimit::max(MAX_SHIFT_BYTES)))
         .route(ENROL, post(enrol).layer(DefaultBodyLimit::max(MAX_ENROL_BYTES)))
         .fallback(|| async { ApiError::not_found("route") })
         .method_not_allowed_fallback(|| async {
@@ -140,8 +144,22 @@ async fn gate(
 }
 
 const SEGMENT: &str = "/v1/segment/";
-const ROUTES: [&str; 12] =
-    ["sync", "head", "set", "manifest", "catalogue", "segment", "grant", "sums", "rows", "journal", "renew", "enrol"];
+const ROUTES: &[&str] = &[
+    "sync",
+    "head",
+    "set",
+    "manifest",
+    "catalogue",
+    "segment",
+    "grant",
+    "sums",
+    "rows",
+    "journal",
+    "renew",
+    "enrol",
+    "nonce",
+    "shift",
+];
 
 /// Runs database work where it may block.
 pub(super) async fn blocking<T: Send + 'static>(
@@ -161,6 +179,15 @@ async fn enrol(State(hub): State<Hub>, body: Posted) -> Answer {
 async fn renew(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let request = decode("renewal", body)?;
     blocking(move || encode(&hub.renew(device.id, &request)?)).await
+}
+
+async fn nonce(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {
+    blocking(move || encode(&hub.login_nonce(&device)?)).await
+}
+
+async fn shift(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
+    let request = decode("shift request", body)?;
+    blocking(move || encode(&hub.start_shift(&device, &request)?)).await
 }
 
 async fn journal(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
