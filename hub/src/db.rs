@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/003_variants.sql"),
     include_str!("../migrations/004_relays.sql"),
     include_str!("../migrations/005_catalogue.sql"),
+    include_str!("../migrations/006_policy_orders.sql"),
     include_str!("../migrations/007_identity.sql"),
 ];
 

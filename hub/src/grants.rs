@@ -1,18 +1,22 @@
-//! What each device may hold now: the role's compartments in policy, of those that are published for phones, less
-//! what was withdrawn from this device; nothing for a device that is revoked or to be wiped, or whose officer is suspended.
+//! What each device may hold now: the role's compartments in the policy that it is meant to have, of those that are
+//! published for phones, less what was withdrawn from this device; nothing for a device that is revoked or to be wiped,
+//! or whose officer is suspended.
 //!
 //! A grant is computed when it is asked for, so it follows policy, roles and publishing without anyone having to
 //! remember. Its version rises only when what it says changes. Whenever a device loses a compartment, the
 //! compartment's key epoch is rotated, so that no segment written later opens with a key that device has.
+//!
+//! A fleet is gone through in one pass over the table: what a grant says is compared as bytes, and only a device whose
+//! grant is another is written.
 
-use crate::enrol::Device;
-use crate::{Hub, HubError, policy};
+use crate::policy::Ladder;
+use crate::{Hub, HubError, orders};
 use beatcheck_model::{RecordKind, Timestamp};
 use beatcheck_wire::envelope::DocKind;
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
     CompartmentId, CompartmentKey, DeviceId, Grant, GrantBundle, GrantedCompartment, Hash32, MAX_COMPARTMENTS,
-    WireError,
+    PurgeOrder, WireError,
 };
 use rusqlite::{Connection, TransactionBehavior, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,63 +30,110 @@ struct Offer {
     keys: BTreeMap<CompartmentId, Vec<CompartmentKey>>,
 }
 
+/// What a grant is made of beside the device: read once for all devices of a pass.
+struct Basis {
+    ladder: Ladder,
+    offer: Offer,
+    withdrawn: BTreeMap<DeviceId, BTreeSet<String>>,
+    purges: BTreeMap<DeviceId, Vec<PurgeOrder>>,
+}
+
+/// What the device table says of one device.
+struct Row {
+    id: DeviceId,
+    officer: String,
+    role: String,
+    revoked: bool,
+    wipe: bool,
+    /// Whether its officer is suspended.
+    suspended: bool,
+    /// Whether its officer is logged out at the identity provider.
+    logged_out: bool,
+    /// Highest policy version it said it has.
+    floor: u64,
+    version: u64,
+    content: Option<Vec<u8>>,
+}
+
+/// Columns of a [`Row`].
+const ROW: &str = "SELECT id, officer, role, revoked IS NOT NULL, wipe_ordered IS NOT NULL,
+    MAX(policy_floor, COALESCE(reported_policy, 0)), grant_version, grant_content, logged_out IS NOT NULL,
+    officer IN (SELECT officer FROM suspension WHERE ended IS NULL) FROM device";
+
 impl Hub {
-    /// The grant of a device: signed anew, since its time of issue starts the lease; its keys; and the policy.
+    /// The grant of a device: signed anew, since its time of issue starts the lease; its keys; the policy it stands on;
+    /// and the orders to wipe that mean it.
     ///
     /// # Errors
     /// [`HubError::Refused`] if there is no such device, or its role comes to more than a device may hold.
     pub fn grant_for(&self, device: DeviceId) -> Result<GrantBundle, HubError> {
-        let (mut grant, keys) = self.current_grant(device)?;
+        let Current { mut grant, keys, policy } = self.current(device)?;
         grant.issued = self.now();
-        let policy = policy::current_signed(&self.conn()?)?;
-        Ok(GrantBundle {
-            grant: self.keys()?.grant.sign(DocKind::Grant, &grant)?,
-            keys,
-            policy,
-            wipe_orders: Vec::new(),
-        })
+        let wipe_orders = if grant.wipe { self.wipe_orders(device)? } else { Vec::new() };
+        Ok(GrantBundle { grant: self.keys()?.grant.sign(DocKind::Grant, &grant)?, keys, policy, wipe_orders })
     }
 
     /// The grant without its time, and its keys.
     pub(crate) fn current_grant(&self, device: DeviceId) -> Result<(Grant, Vec<CompartmentKey>), HubError> {
+        self.current(device).map(|c| (c.grant, c.keys))
+    }
+
+    fn current(&self, device: DeviceId) -> Result<Current, HubError> {
         for _ in 0..MAX_ROUNDS {
             let mut conn = self.conn()?;
             let tx = conn.transaction()?;
-            let (policy, mut offer) = (policy::current(&tx)?, offer(&tx)?);
-            let device = self.device(&tx, device)?.ok_or_else(|| HubError::Refused(format!("no device {device}")))?;
-            let (before, grant) = next_grant(&tx, &policy, &offer, &device)?;
-            if before.as_ref().is_some_and(|b| same(b, &grant)) {
-                let keys =
-                    grant.compartments.iter().flat_map(|c| offer.keys.remove(&c.id).unwrap_or_default()).collect();
-                return Ok((grant, keys));
-            }
-            drop(tx);
-            drop(conn);
-            self.refresh_grants()?;
+            let mut basis = Basis::read(&tx, Some(device))?;
+            let row = rows(&tx, Some(device))?.pop();
+            let row = row.ok_or_else(|| HubError::Refused(format!("no device {device}")))?;
+            let first = row.content.is_none();
+            let grant = match next_grant(&basis, &row)? {
+                None => stored(&row)?,
+                Some(_) => {
+                    drop(tx);
+                    drop(conn);
+                    // What changed for one that was granted something before may have changed for all.
+                    self.refresh(first.then_some(device))?;
+                    continue;
+                }
+            };
+            let keys =
+                grant.compartments.iter().flat_map(|c| basis.offer.keys.remove(&c.id).unwrap_or_default()).collect();
+            let policy = basis.ladder.meant_for(device, row.floor).signed.clone();
+            return Ok(Current { grant, keys, policy });
         }
         Err(HubError::Refused("the grants keep changing: try again".into()))
     }
 
     /// Brings every device's grant up to date and rotates the keys of what any of them lost.
     ///
+    /// # Errors
+    /// [`HubError::Db`], or [`HubError::Refused`] if others change grants all the while.
+    pub(crate) fn refresh_grants(&self) -> Result<(), HubError> {
+        self.refresh(None)
+    }
+
+    /// The same for one device, where only that one can have changed.
+    pub(crate) fn refresh_grant(&self, device: DeviceId) -> Result<(), HubError> {
+        self.refresh(Some(device))
+    }
+
     /// Rotation comes first: if the process dies between the two, the loss is still to be seen, and rotating twice
     /// does no harm.
-    pub(crate) fn refresh_grants(&self) -> Result<(), HubError> {
+    fn refresh(&self, mut only: Option<DeviceId>) -> Result<(), HubError> {
         let mut rotated = BTreeSet::new();
         for _ in 0..MAX_ROUNDS {
             let mut conn = self.conn()?;
             let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let (policy, offer) = (policy::current(&tx)?, offer(&tx)?);
-            let (lost, grants) = self.changed_grants(&tx, &policy, &offer)?;
+            let basis = Basis::read(&tx, only)?;
+            let (lost, grants) = changed_grants(&tx, &basis, only)?;
             let new: Vec<CompartmentId> = lost.difference(&rotated).copied().collect();
             if new.is_empty() {
-                for grant in grants {
-                    let content = postcard::to_allocvec(&grant).map_err(|_| WireError::Malformed("grant"))?;
-                    tx.execute(
-                        "UPDATE device SET grant_version = ?2, grant_content = ?3 WHERE id = ?1",
-                        params![grant.device.0, grant.grant_version, content],
-                    )?;
+                let mut update =
+                    tx.prepare_cached("UPDATE device SET grant_version = ?2, grant_content = ?3 WHERE id = ?1")?;
+                for grant in &grants {
+                    update.execute(params![grant.device.0, grant.grant_version, content(grant)?])?;
                 }
+                drop(update);
                 tx.commit()?;
                 self.changed();
                 return Ok(());
@@ -94,39 +145,85 @@ impl Hub {
                 rotated.insert(compartment);
                 tracing::info!(%compartment, "its key epoch was rotated: a device lost it");
             }
+            // Who still holds it is given the new epoch.
+            only = None;
         }
         Err(HubError::Refused("the grants keep changing: try again".into()))
     }
+}
 
-    /// The grants that say something new, and the compartments that any of them lacks of the one before.
-    fn changed_grants(
-        &self,
-        conn: &Connection,
-        policy: &Policy,
-        offer: &Offer,
-    ) -> Result<(BTreeSet<CompartmentId>, Vec<Grant>), HubError> {
-        let (mut lost, mut grants) = (BTreeSet::new(), Vec::new());
-        let mut ids = conn.prepare("SELECT id FROM device ORDER BY id")?;
-        let ids: Vec<[u8; 16]> = ids.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        for id in ids {
-            let Some(device) = self.device(conn, CompartmentId(id))? else { continue };
-            let (before, grant) = match next_grant(conn, policy, offer, &device) {
-                // One device with too many compartments must not hold up the others.
-                Err(HubError::Refused(why)) => {
-                    tracing::warn!(device = %device.id, "no grant: {why}");
-                    continue;
-                }
-                other => other?,
-            };
-            if before.as_ref().is_some_and(|b| same(b, &grant)) {
+/// A grant as it is in force.
+struct Current {
+    grant: Grant,
+    keys: Vec<CompartmentKey>,
+    /// Signed.
+    policy: Vec<u8>,
+}
+
+impl Basis {
+    fn read(conn: &Connection, only: Option<DeviceId>) -> Result<Self, HubError> {
+        let mut withdrawn: BTreeMap<DeviceId, BTreeSet<String>> = BTreeMap::new();
+        let mut stmt =
+            conn.prepare_cached("SELECT device, compartment FROM withdrawal WHERE ?1 IS NULL OR device = ?1")?;
+        let mut found = stmt.query([only.map(|d| d.0)])?;
+        while let Some(r) = found.next()? {
+            withdrawn.entry(CompartmentId(r.get(0)?)).or_default().insert(r.get(1)?);
+        }
+        Ok(Self {
+            ladder: Ladder::read(conn)?,
+            offer: offer(conn)?,
+            withdrawn,
+            purges: orders::open_purges(conn, only)?,
+        })
+    }
+}
+
+fn rows(conn: &Connection, only: Option<DeviceId>) -> Result<Vec<Row>, HubError> {
+    let mut stmt = match only {
+        Some(_) => conn.prepare_cached(&format!("{ROW} WHERE id = ?1"))?,
+        None => conn.prepare_cached(&format!("{ROW} WHERE ?1 IS NULL ORDER BY id"))?,
+    };
+    let read = |r: &rusqlite::Row<'_>| {
+        Ok(Row {
+            id: CompartmentId(r.get(0)?),
+            officer: r.get(1)?,
+            role: r.get(2)?,
+            revoked: r.get(3)?,
+            wipe: r.get(4)?,
+            floor: r.get(5)?,
+            version: r.get(6)?,
+            content: r.get(7)?,
+            logged_out: r.get(8)?,
+            suspended: r.get(9)?,
+        })
+    };
+    let rows = stmt.query_map([only.map(|d| d.0)], read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The grants that say something new, and the compartments that any of them lacks of the one before.
+fn changed_grants(
+    conn: &Connection,
+    basis: &Basis,
+    only: Option<DeviceId>,
+) -> Result<(BTreeSet<CompartmentId>, Vec<Grant>), HubError> {
+    let (mut lost, mut grants) = (BTreeSet::new(), Vec::new());
+    for row in rows(conn, only)? {
+        let grant = match next_grant(basis, &row) {
+            // One device with too many compartments must not hold up the others.
+            Err(HubError::Refused(why)) => {
+                tracing::warn!(device = %row.id, "no grant: {why}");
                 continue;
             }
-            let kept: BTreeSet<CompartmentId> = grant.compartments.iter().map(|c| c.id).collect();
-            lost.extend(before.iter().flat_map(|b| &b.compartments).map(|c| c.id).filter(|c| !kept.contains(c)));
-            grants.push(grant);
-        }
-        Ok((lost, grants))
+            other => other?,
+        };
+        let Some(grant) = grant else { continue };
+        let kept: BTreeSet<CompartmentId> = grant.compartments.iter().map(|c| c.id).collect();
+        let before = stored(&row).ok();
+        lost.extend(before.iter().flat_map(|b| &b.compartments).map(|c| c.id).filter(|c| !kept.contains(c)));
+        grants.push(grant);
     }
+    Ok((lost, grants))
 }
 
 /// What could be granted: compartments whose source may go to phones and that have a key, so were published.
@@ -159,51 +256,49 @@ fn offer(conn: &Connection) -> Result<Offer, HubError> {
     Ok(offer)
 }
 
-fn same(a: &Grant, b: &Grant) -> bool {
-    a.grant_version == b.grant_version
+fn content(grant: &Grant) -> Result<Vec<u8>, HubError> {
+    Ok(postcard::to_allocvec(grant).map_err(|_| WireError::Malformed("grant"))?)
 }
 
-/// The grant before, if any, and the one now: with the version of the one before if it says the same.
-fn next_grant(
-    conn: &Connection,
-    policy: &Policy,
-    offer: &Offer,
-    device: &Device,
-) -> Result<(Option<Grant>, Grant), HubError> {
-    let (version, content): (u64, Option<Vec<u8>>) =
-        conn.query_row("SELECT grant_version, grant_content FROM device WHERE id = ?1", [device.id.0], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })?;
-    let before: Option<Grant> = content.and_then(|c| postcard::from_bytes(&c).ok());
-    let mut withdrawn = conn.prepare_cached("SELECT compartment FROM withdrawal WHERE device = ?1")?;
-    let withdrawn: Vec<String> = withdrawn.query_map([device.id.0], |r| r.get(0))?.collect::<Result<_, _>>()?;
-    let role = policy.roles.get(&device.role).filter(|_| !device.revoked && !device.wipe && !device.suspended);
+/// The grant in force as it is kept.
+fn stored(row: &Row) -> Result<Grant, HubError> {
+    Ok(postcard::from_bytes(row.content.as_deref().unwrap_or_default()).map_err(|_| WireError::Malformed("grant"))?)
+}
+
+/// The grant that is due, with the next version; none if the one in force says the same.
+fn next_grant(basis: &Basis, row: &Row) -> Result<Option<Grant>, HubError> {
+    let policy: &Policy = &basis.ladder.meant_for(row.id, row.floor).policy;
+    let role = policy.roles.get(&row.role).filter(|_| !row.revoked && !row.wipe && !row.suspended);
+    let withdrawn = basis.withdrawn.get(&row.id);
     let named = |name: &String| {
-        role.is_some_and(|r| r.compartments.iter().any(|c| c == "*" || c == name)) && !withdrawn.contains(name)
+        role.is_some_and(|r| r.compartments.iter().any(|c| c == "*" || c == name))
+            && !withdrawn.is_some_and(|w| w.contains(name))
     };
-    let compartments: Vec<GrantedCompartment> = offer.compartments.iter().filter(|c| named(&c.name)).cloned().collect();
+    let compartments: Vec<GrantedCompartment> =
+        basis.offer.compartments.iter().filter(|c| named(&c.name)).cloned().collect();
     if compartments.len() > MAX_COMPARTMENTS {
         return Err(HubError::Refused(format!(
             "role '{}' comes to {} compartments; a device holds at most {MAX_COMPARTMENTS}",
-            device.role,
+            row.role,
             compartments.len()
         )));
     }
     let mut grant = Grant {
-        grant_version: version,
-        device: device.id,
-        officer: device.officer.clone(),
-        role: device.role.clone(),
+        grant_version: row.version,
+        device: row.id,
+        officer: row.officer.clone(),
+        role: row.role.clone(),
         issued: Timestamp(0),
         policy_version: policy.policy_version,
         compartments,
-        wipe: device.wipe,
-        purges: Vec::new(),
+        wipe: row.wipe,
+        purges: basis.purges.get(&row.id).cloned().unwrap_or_default(),
         // Logged out: it keeps what it holds, which opens again with the next shift.
-        suspended: device.suspended || (device.logged_out && policy.has_shifts()),
+        suspended: row.suspended || (row.logged_out && policy.has_shifts()),
     };
-    if before.as_ref() != Some(&grant) {
-        grant.grant_version = version + 1;
+    if row.content.as_deref() == Some(content(&grant)?.as_slice()) {
+        return Ok(None);
     }
-    Ok((before, grant))
+    grant.grant_version += 1;
+    Ok(Some(grant))
 }

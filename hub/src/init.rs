@@ -65,7 +65,7 @@ impl Hub {
         let tx = conn.transaction()?;
         tx.execute("INSERT INTO root_document (version, signed) VALUES (1, ?1)", [&root])?;
         tx.execute("INSERT INTO setting (name, value) VALUES ('names', ?1)", [options.names.join("\n")])?;
-        policy::store(&tx, &keys, &first, hub.now())?;
+        policy::store_first(&tx, keys.policy()?, &first, hub.now())?;
         tx.commit()?;
         // The database is complete in one file before it becomes a hub.
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -90,16 +90,6 @@ impl Hub {
     pub(crate) fn ca(&self) -> Result<Ca, HubError> {
         Ca::load(&self.dir.join("keys/ca.key"), &self.dir.join("ca.pem"))
     }
-
-    /// The signed root document.
-    ///
-    /// # Errors
-    /// [`HubError::Db`].
-    pub fn root_document(&self) -> Result<Vec<u8>, HubError> {
-        Ok(self
-            .conn()?
-            .query_row("SELECT signed FROM root_document ORDER BY version DESC LIMIT 1", [], |r| r.get(0))?)
-    }
 }
 
 fn root_document(keys: &Keys, ca: &Ca, issued: Timestamp) -> Result<Vec<u8>, HubError> {
@@ -107,16 +97,16 @@ fn root_document(keys: &Keys, ca: &Ca, issued: Timestamp) -> Result<Vec<u8>, Hub
     ca_sha256.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, ca.der()).as_ref());
     let root = Root {
         root_version: 1,
-        root_key: keys.root.verify_key(),
+        root_key: keys.root()?.verify_key(),
         publish_key: keys.publish.verify_key(),
         grant_key: keys.grant.verify_key(),
-        policy_key: keys.policy.verify_key(),
+        policy_key: keys.policy()?.verify_key(),
         audit_key: keys.audit.public(),
         ca_sha256,
         issued,
-        wipe_keys: keys.wipe.iter().map(beatcheck_wire::envelope::SigningKey::verify_key).collect(),
+        wipe_keys: vec![keys.wipe(0)?.verify_key(), keys.wipe(1)?.verify_key()],
     };
-    Ok(keys.root.sign(DocKind::Root, &root)?)
+    Ok(keys.root()?.sign(DocKind::Root, &root)?)
 }
 
 /// Clears away what an interrupted attempt left; refuses if what is there is not that.

@@ -11,7 +11,7 @@ use beatcheck_audit::{Entry, EntryKind};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::journal::{
     BATCH_VERSION, ChainError, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_ENTRIES, MAX_ENTRY_BYTES,
-    SealedEntry, genesis, verify_chain,
+    MAX_RECEIPTS, SealedEntry, genesis, verify_chain,
 };
 use beatcheck_wire::{DeviceId, MAX_COMPARTMENTS, envelope};
 use rusqlite::{Connection, params};
@@ -106,7 +106,11 @@ impl Hub {
             params![device.id.0, acked.0, acked.1],
         )?;
         report(&tx, &batch, now, !fresh.is_empty())?;
+        let obeyed = crate::orders::note_receipts(&tx, device.id, &batch.receipts, now)?;
         tx.commit()?;
+        if obeyed > 0 {
+            self.refresh_grant(device.id)?;
+        }
         tracing::info!(device = %device.id, entries = fresh.len(), acked = acked.0, "journal entries were taken in");
         Ok(JournalAck { acked: acked.0 })
     }
@@ -213,6 +217,7 @@ fn read_batch(device: DeviceId, bytes: &[u8]) -> Result<JournalBatch, ApiError> 
     }
     let over = batch.entries.len() > MAX_BATCH_ENTRIES
         || batch.held.len() > MAX_COMPARTMENTS
+        || batch.receipts.len() > MAX_RECEIPTS
         || batch.entries.iter().any(|e| e.sealed.len() > MAX_ENTRY_BYTES);
     if over {
         return Err(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the batch is over its limits"));
@@ -278,6 +283,7 @@ fn report(conn: &Connection, batch: &JournalBatch, now: Timestamp, fresh: bool) 
     if newer == 0 {
         return Ok(());
     }
+    crate::orders::note_report(conn, batch.device, &batch.report)?;
     conn.execute("DELETE FROM held WHERE device = ?1", [id])?;
     for h in &batch.held {
         conn.execute(

@@ -20,10 +20,12 @@ mod keys;
 pub mod mapping;
 mod officers;
 mod oidc;
+mod orders;
 mod policy;
 mod progress;
 pub mod publish;
 mod relays;
+mod roots;
 pub mod serve;
 mod shift;
 mod status;
@@ -34,8 +36,10 @@ pub use error::HubError;
 pub use ingest::{IngestOptions, IngestReport, Reject};
 pub use init::InitOptions;
 pub use journal::{JournalCheck, JournalFilter, JournalRow};
-pub use keys::Keys;
+pub use keys::{Keys, read_signing_key};
 pub use officers::OfficerStatus;
+pub use oidc::{IdentityTest, Setting as IdentitySetting};
+pub use orders::{FLEET_WIPE_LIFE_S, Order, OrderFilter, OrderKind, OrderState, WIPE_LIFE_S};
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use relays::{RelayAdded, RelayStatus};
@@ -55,6 +59,8 @@ pub struct Hub {
     db_key: Arc<zeroize::Zeroizing<[u8; 32]>>,
     /// Counts what this process, or another as far as was noticed, has published or changed in a grant.
     changes: Arc<tokio::sync::watch::Sender<u64>>,
+    /// The identity provider's keys, as they were last fetched.
+    provider: Arc<oidc::Provider>,
 }
 
 impl Hub {
@@ -71,7 +77,7 @@ impl Hub {
 
     fn with_key(dir: &Path, clock: Arc<dyn Clock>, db_key: zeroize::Zeroizing<[u8; 32]>) -> Self {
         let (changes, _) = tokio::sync::watch::channel(0);
-        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes) }
+        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes), provider: Arc::default() }
     }
 
     /// Wakes those that wait for something newer.
@@ -82,6 +88,10 @@ impl Hub {
     /// To wait for something newer.
     pub(crate) fn changes(&self) -> &tokio::sync::watch::Sender<u64> {
         &self.changes
+    }
+
+    pub(crate) fn provider(&self) -> &oidc::Provider {
+        &self.provider
     }
 
     /// The data directory.

@@ -104,11 +104,17 @@ fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(Catch
     if known.is_none_or(|d| d.revoked) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, "revoked", "device management has revoked this device"));
     }
+    hub.note_policy(device.id, request.policy_version)?;
     let (grant, _) = hub.current_grant(device.id)?;
     let mut out = CatchUpAnswer {
         version: VERSION,
         grant_version: grant.grant_version,
         time: hub.now(),
+        roots: match request.root_version {
+            // It does not say, so it would be told for ever.
+            0 => Vec::new(),
+            from => hub.root_steps(from)?,
+        },
         ..CatchUpAnswer::default()
     };
     if grant.grant_version != request.grant_version {
@@ -123,7 +129,7 @@ fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(Catch
             bring(hub, &grant, &head.set_hash, request, &mut out)?;
         }
     }
-    let news = out.grant.is_some() || out.head.is_some() || !out.documents.is_empty();
+    let news = !out.roots.is_empty() || out.grant.is_some() || out.head.is_some() || !out.documents.is_empty();
     Ok((out, news))
 }
 

@@ -1,8 +1,13 @@
 //! Device management's policy at the hub: written by people, refused if it says what nobody reads, signed, kept.
 
-use crate::{Hub, HubError, Keys};
+mod stages;
+
+pub(crate) use stages::Ladder;
+
+use crate::{Hub, HubError};
 use beatcheck_model::Timestamp;
-use beatcheck_wire::envelope::{DocKind, OVERHEAD, open_bytes};
+use beatcheck_wire::DeviceId;
+use beatcheck_wire::envelope::{DocKind, SigningKey, open_bytes};
 use beatcheck_wire::policy::{POSSIBLE_ODDS_MOST, Policy};
 use rusqlite::{Connection, params};
 use serde_json::Value;
@@ -19,7 +24,7 @@ impl Hub {
     /// [`HubError::Wire`] if what is kept is not signed by the policy key.
     pub fn policy_current(&self) -> Result<(Policy, Vec<u8>), HubError> {
         let signed = current_signed(&self.conn()?)?;
-        let payload = open_bytes(DocKind::Policy, &signed, &[self.keys()?.policy.verify_key()])?;
+        let payload = open_bytes(DocKind::Policy, &signed, &[self.trust()?.policy_key])?;
         let policy = Policy::from_canonical(payload)?;
         Ok((policy, signed))
     }
@@ -49,7 +54,7 @@ impl Hub {
                 newest + 1
             )));
         }
-        store(&tx, &keys, &policy, now)?;
+        store_first(&tx, keys.policy()?, &policy, now)?;
         tx.commit()?;
         drop(conn);
         write_copy(&self.dir, &policy)?;
@@ -59,20 +64,38 @@ impl Hub {
     }
 }
 
-/// The policy in force as the database holds it: sealed there by SQLCipher, verified where it is given out.
+impl Hub {
+    /// Notes which policy a device has: from now on it is granted none that is older.
+    pub(crate) fn note_policy(&self, device: DeviceId, version: u64) -> Result<(), HubError> {
+        let conn = self.conn()?;
+        // Only what the hub knows: a device that claims more than there is must not be kept from what there will be.
+        let mut note = conn.prepare_cached(
+            "UPDATE device SET policy_floor = ?2 WHERE id = ?1 AND policy_floor < ?2
+             AND ?2 <= (SELECT MAX(version) FROM policy)",
+        )?;
+        note.execute(params![device.0, i64::try_from(version).unwrap_or(i64::MAX)])?;
+        Ok(())
+    }
+}
+
+/// The policy in force for all.
 pub(crate) fn current(conn: &Connection) -> Result<Policy, HubError> {
-    let signed = current_signed(conn)?;
-    Ok(Policy::from_canonical(signed.get(OVERHEAD..).unwrap_or_default())?)
+    Ok(Ladder::read(conn)?.in_force().policy.clone())
 }
 
 /// Its signed bytes.
-pub(crate) fn current_signed(conn: &Connection) -> Result<Vec<u8>, HubError> {
-    Ok(conn.query_row("SELECT signed FROM policy ORDER BY version DESC LIMIT 1", [], |r| r.get(0))?)
+fn current_signed(conn: &Connection) -> Result<Vec<u8>, HubError> {
+    Ok(Ladder::read(conn)?.in_force().signed.clone())
 }
 
-/// Signs and keeps a policy.
-pub(crate) fn store(conn: &Connection, keys: &Keys, policy: &Policy, now: Timestamp) -> Result<(), HubError> {
-    let signed = keys.policy.sign_bytes(DocKind::Policy, &policy.to_canonical()?);
+/// Signs and keeps a policy for all.
+pub(crate) fn store_first(
+    conn: &Connection,
+    key: &SigningKey,
+    policy: &Policy,
+    now: Timestamp,
+) -> Result<(), HubError> {
+    let signed = key.sign_bytes(DocKind::Policy, &policy.to_canonical()?);
     conn.execute(
         "INSERT INTO policy (version, signed, set_at) VALUES (?1, ?2, ?3)",
         params![policy.policy_version, signed, now.0],
