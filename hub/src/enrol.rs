@@ -138,7 +138,7 @@ impl Hub {
         if !asset.is_empty() && !asset.eq_ignore_ascii_case(request.asset.trim()) {
             tracing::warn!("an enrolment code was tried by another device than it is for");
             return Err(refused(
-                "wrong_device",
+                "wrong_asset",
                 "this enrolment code is for another device: ask for one for this device",
             ));
         }

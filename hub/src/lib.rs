@@ -30,6 +30,7 @@ pub mod serve;
 mod shift;
 mod status;
 
+pub use attest::AttestationSetting;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use enrol::{CODE_LIFE_S, EnrolFor, EnrolTicket, WRONG_CODES_A_MINUTE};
 pub use error::HubError;

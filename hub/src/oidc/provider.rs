@@ -15,6 +15,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::Deserialize;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,11 @@ const KEEP_S: i64 = 3600;
 /// Seconds between two fetches for the sake of a key that is not there: anybody can write a key's name into a token.
 const AGAIN_S: i64 = 60;
 
+/// Seconds after a failure in which the provider is not asked again.
+const FAILED_S: i64 = 10;
+/// Who may wait for it at one time: a provider that hangs must not take the hub's places for everybody else.
+const MAX_WAITING: u32 = 8;
+
 /// What discovery says, as far as we use it.
 #[derive(Debug, Deserialize)]
 struct Discovery {
@@ -40,7 +46,8 @@ struct Discovery {
 #[derive(Clone)]
 struct Kept {
     setting: Setting,
-    keys: Arc<JwkSet>,
+    /// None: it could not be had.
+    keys: Option<Arc<JwkSet>>,
     at: Timestamp,
 }
 
@@ -48,23 +55,47 @@ struct Kept {
 #[derive(Default)]
 pub(crate) struct Provider {
     kept: Mutex<Option<Kept>>,
+    waiting: AtomicU32,
 }
 
 impl Provider {
     /// The provider's keys; with `anew` those kept are not enough, unless they are just fetched.
     pub(super) fn keys(&self, setting: &Setting, now: Timestamp, anew: bool) -> Result<Arc<JwkSet>, HubError> {
+        let _place = Place::take(&self.waiting)?;
         // Held while fetching: the others wait for the same answer rather than ask for it too.
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let life = if anew { AGAIN_S } else { KEEP_S };
-        if let Some(k) = kept.as_ref()
-            && k.setting == *setting
-            && (0..life).contains(&now.secs_since(k.at))
-        {
-            return Ok(Arc::clone(&k.keys));
+        if let Some(k) = kept.as_ref().filter(|k| k.setting == *setting) {
+            let age = now.secs_since(k.at);
+            match &k.keys {
+                Some(keys) if (0..if anew { AGAIN_S } else { KEEP_S }).contains(&age) => return Ok(Arc::clone(keys)),
+                None if (0..FAILED_S).contains(&age) => {
+                    return Err(HubError::Unreachable("the identity provider: it has just failed".into()));
+                }
+                _ => {}
+            }
         }
-        let keys = Arc::new(fetch_keys(setting)?);
-        *kept = Some(Kept { setting: setting.clone(), keys: Arc::clone(&keys), at: now });
-        Ok(keys)
+        let keys = fetch_keys(setting).map(Arc::new);
+        *kept = Some(Kept { setting: setting.clone(), keys: keys.as_ref().ok().cloned(), at: now });
+        keys
+    }
+}
+
+/// A place among those who wait, given back at the end.
+struct Place<'a>(&'a AtomicU32);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicU32) -> Result<Self, HubError> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::SeqCst) >= MAX_WAITING {
+            return Err(HubError::Unreachable("the identity provider: too many wait for it".into()));
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
