@@ -16,6 +16,7 @@ mod hub_cmd;
 mod hub_view;
 mod identity_args;
 mod identity_cmd;
+mod manage_cmd;
 mod output;
 mod progress;
 mod relay_args;

@@ -1,6 +1,6 @@
 //! What each device may hold now: the role's compartments in the policy that it is meant to have, of those that are
-//! published for phones, less what was withdrawn from this device; nothing for a device that is revoked or to be wiped,
-//! or whose officer is suspended.
+//! published for phones, less what was withdrawn from this device; nothing for a device that is revoked or to be wiped, or
+//! whose officer is suspended.
 //!
 //! A grant is computed when it is asked for, so it follows policy, roles and publishing without anyone having to
 //! remember. Its version rises only when what it says changes. Whenever a device loses a compartment, the
@@ -45,20 +45,18 @@ struct Row {
     role: String,
     revoked: bool,
     wipe: bool,
-    /// Whether its officer is suspended.
-    suspended: bool,
-    /// Whether its officer is logged out at the identity provider.
-    logged_out: bool,
     /// Highest policy version it said it has.
     floor: u64,
     version: u64,
     content: Option<Vec<u8>>,
+    logged_out: bool,
+    suspended: bool,
 }
 
 /// Columns of a [`Row`].
 const ROW: &str = "SELECT id, officer, role, revoked IS NOT NULL, wipe_ordered IS NOT NULL,
     MAX(policy_floor, COALESCE(reported_policy, 0)), grant_version, grant_content, logged_out IS NOT NULL,
-    officer IN (SELECT officer FROM suspension WHERE ended IS NULL) FROM device";
+    EXISTS (SELECT 1 FROM suspension s WHERE s.officer = device.officer AND s.ended IS NULL) FROM device";
 
 impl Hub {
     /// The grant of a device: signed anew, since its time of issue starts the lease; its keys; the policy it stands on;

@@ -41,9 +41,14 @@ pub use keys::{Keys, read_signing_key};
 pub use officers::OfficerStatus;
 pub use oidc::{IdentityTest, Setting as IdentitySetting};
 pub use orders::{FLEET_WIPE_LIFE_S, Order, OrderFilter, OrderKind, OrderState, WIPE_LIFE_S};
+pub use policy::{
+    Effect, Level, PolicyChange, PolicyFinding, PolicyHistory, PolicyStatus, PolicyStep, PolicyVersion, SIGNED_AHEAD_S,
+    lint_policy, policy_diff, policy_schema, read_policy, read_signed_policy, sign_policy,
+};
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use relays::{RelayAdded, RelayStatus};
+pub use roots::{RootChange, RootKey, RootKeyStatus, RootStatus, generate_key, sign_root};
 pub use serve::{ServeOptions, Server, serve};
 pub use shift::ShiftRow;
 pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
@@ -73,6 +78,7 @@ impl Hub {
         let key = keys::read_key(&dir.join("keys/db.key")).map_err(|_| HubError::NotAHub { dir: dir.into() })?;
         let hub = Self::with_key(dir, clock, key);
         db::migrate(&mut hub.conn()?)?;
+        hub.finish_rotation()?;
         Ok(hub)
     }
 

@@ -92,6 +92,7 @@ impl Device {
             let state = State::open(&home.state(), &keyring::key(&ring.keys.state))?;
             Journal::open(&home.journal(), &keyring::key(&ring.keys.journal), response.device)?;
             state.put_all(&[
+                (doc::APP_VERSION, Some(options.app_version.as_bytes())),
                 (doc::HUB, Some(options.hub.as_bytes())),
                 (doc::CA, Some(&ca)),
                 (doc::CERTIFICATES, Some(&encode(&response.certificates)?)),
@@ -108,7 +109,7 @@ impl Device {
         }
         let device = Self::open(&options.home, vault, env, options.pin.as_deref())?;
         let view = device.view();
-        device.account(&view, device.now(), vec![Line { kind: EntryKind::Enrolled {}, told: None }])?;
+        device.account(&view, device.now(), vec![Line::of(EntryKind::Enrolled {})])?;
         Ok(device)
     }
 }

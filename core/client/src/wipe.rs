@@ -36,7 +36,7 @@ impl Device {
     /// If the account cannot be saved (then nothing is erased), or the vault cannot destroy the key.
     pub fn wipe(&self, by: &str) -> Result<WipeReport, ClientError> {
         let view = self.view();
-        let line = crate::account::Line { kind: EntryKind::Wiped { by: by.into(), order: None }, told: None };
+        let line = crate::account::Line::of(EntryKind::Wiped { by: by.into(), order: None });
         self.account(&view, self.now(), vec![line])?;
         let words = LastWords::collect(self)?;
         let journal_pending = words.entries.len() as u64;
