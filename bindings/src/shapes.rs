@@ -264,6 +264,7 @@ pub struct DeviceStatus {
     pub journal: JournalStatus,
     pub late_hits: Vec<LateHit>,
     pub next_sync: Option<Timestamp>,
+    pub rolled_back: bool,
     pub staged_bytes: u64,
 }
 

@@ -46,19 +46,38 @@ impl Clock for FixedClock {
 #[derive(Clone)]
 pub struct Env {
     clock: Arc<dyn Clock>,
+    steps: Option<Steps>,
 }
+
+/// Told the name of each step of what must bear being killed anywhere.
+type Steps = Arc<dyn Fn(&'static str) + Send + Sync>;
 
 impl Env {
     /// The machine's clock, the system's randomness.
     #[must_use]
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock) }
+        Self { clock: Arc::new(SystemClock), steps: None }
     }
 
     /// Another clock, the system's randomness.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
-        Self { clock }
+        Self { clock, steps: None }
+    }
+
+    /// The same, calling `steps` between any two effects of a wipe, a purge and a withdrawal: for tests that kill there.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_steps(mut self, steps: Arc<dyn Fn(&'static str) + Send + Sync>) -> Self {
+        self.steps = Some(steps);
+        self
+    }
+
+    /// Between two effects.
+    pub(crate) fn step(&self, name: &'static str) {
+        if let Some(steps) = &self.steps {
+            steps(name);
+        }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

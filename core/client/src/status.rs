@@ -42,6 +42,8 @@ pub struct DeviceStatus {
     pub late_hits: Vec<LateHit>,
     /// When the next sync is due: as the hub wants it, with jitter.
     pub next_sync: Option<Timestamp>,
+    /// Set: files of this device were put back; nothing is answered until the hub was heard and goes on with its account.
+    pub rolled_back: bool,
     /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
 }
@@ -152,6 +154,7 @@ impl Device {
             journal: self.journal_status()?,
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
+            rolled_back: self.is_rolled_back(),
             staged_bytes: self.staged_bytes(),
         })
     }

@@ -19,6 +19,7 @@ mod files;
 mod filter;
 mod journal;
 mod marks;
+mod once;
 mod persons;
 mod pool;
 mod records;
