@@ -65,8 +65,13 @@ impl From<ClientError> for ApiError {
             ClientError::Pin | ClientError::Vault(beatcheck_client::VaultError::Locked) => Self::Locked { code, text },
             ClientError::Sync(_) | ClientError::Tls(_) | ClientError::SyncRunning => Self::Hub { code, text },
             ClientError::Account(_) => Self::NotAccounted { code, text },
-            ClientError::EnrolCode(_) | ClientError::AlreadyEnrolled { .. } => Self::Invalid { code, text },
+            ClientError::EnrolCode(_)
+            | ClientError::AlreadyEnrolled { .. }
+            | ClientError::BreakGlass(_)
+            | ClientError::PolicyRefused(_)
+            | ClientError::Managed(_) => Self::Invalid { code, text },
             ClientError::Vault(_)
+            | ClientError::NotLost
             | ClientError::Store(_)
             | ClientError::Io { .. }
             | ClientError::Random(_)

@@ -8,18 +8,20 @@
 //! [`Device::next_event`], so that no callback comes in on a foreign thread.
 
 mod error;
+mod manage;
 mod shapes;
 mod vault;
 
 pub use beatcheck_client::{
-    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network, SyncReport,
-    WipeReport,
+    ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
+    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, SyncReport, WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
     PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
+pub use manage::Why;
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;
@@ -152,17 +154,16 @@ impl Device {
     ///
     /// # Errors
     /// [`ApiError::NotAccounted`] if the check could not be put on record: then nothing may be shown.
-    pub fn check_vehicle(&self, query: VehicleQuery, purpose: String) -> Result<Answer, ApiError> {
-        let request = client::CheckRequest::new(beatcheck_model::Query::Vehicle(query), &purpose);
-        Ok(self.inner.check(&request)?)
+    pub fn check_vehicle(&self, query: VehicleQuery, why: Why) -> Result<Answer, ApiError> {
+        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Vehicle(query)))?)
     }
 
     /// Checks a person by any of name, date of birth or identifier. As [`Device::check_vehicle`].
     ///
     /// # Errors
     /// As [`Device::check_vehicle`].
-    pub fn check_person(&self, query: PersonQuery, purpose: String) -> Result<Answer, ApiError> {
-        Ok(self.inner.check(&client::CheckRequest::person(query, &purpose))?)
+    pub fn check_person(&self, query: PersonQuery, why: Why) -> Result<Answer, ApiError> {
+        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Person(query)))?)
     }
 
     /// Shows what is linked with a record that an answer has shown (`Hit.kind`, `Hit.id`): from a person to vehicles and
@@ -170,8 +171,8 @@ impl Device {
     ///
     /// # Errors
     /// As [`Device::check_vehicle`].
-    pub fn check_linked(&self, of: RecordKind, record: String, purpose: String) -> Result<Answer, ApiError> {
-        Ok(self.inner.check(&client::CheckRequest::linked(of, &record, &purpose))?)
+    pub fn check_linked(&self, of: RecordKind, record: String, why: Why) -> Result<Answer, ApiError> {
+        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Linked(beatcheck_model::LinkedQuery { of, record })))?)
     }
 
     /// Fetches what changed and sends the account. Blocks for as long as it takes; checks go on meanwhile.

@@ -4,8 +4,8 @@
 
 use crate::SyncEvent;
 use beatcheck_client::{
-    CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network, SyncProgress,
-    SyncReport, WipeReport,
+    ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network,
+    SyncProgress, SyncReport, WipeReport,
 };
 use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
@@ -247,6 +247,13 @@ pub struct LateHit {
 }
 
 #[uniffi::remote(Record)]
+pub struct ClockStatus {
+    pub state: String,
+    pub anchored: bool,
+    pub unsure_minutes: u32,
+}
+
+#[uniffi::remote(Record)]
 pub struct DeviceStatus {
     pub device: String,
     pub vault: String,
@@ -265,6 +272,8 @@ pub struct DeviceStatus {
     pub late_hits: Vec<LateHit>,
     pub next_sync: Option<Timestamp>,
     pub rolled_back: bool,
+    pub clock: ClockStatus,
+    pub break_glass_until: Option<Timestamp>,
     pub staged_bytes: u64,
 }
 

@@ -110,6 +110,18 @@ pub(crate) enum DeviceCommand {
     /// Erase this device: keys first, then files; the account waits, sealed, for the next sync
     #[command(after_help = "Example:\n  beatcheck device wipe --home phone && beatcheck device sync --home phone")]
     Wipe(HomeArgs),
+    /// Open warnings and stolen vehicles on your own word after the lease has ended, where policy has that
+    BreakGlass(GlassArgs),
+    /// Put a signed policy in force that device management handed over as a file
+    #[command(after_help = "Example:\n  beatcheck device policy --home phone policy.signed\n\n\
+        It passes the checks of one that comes with a sync: signed by the policy key, and newer.")]
+    Policy(HomeFileArgs),
+    /// Apply what mobile device management sets: a JSON object (docs/mdm.md)
+    #[command(after_help = "Example:\n  beatcheck device configure --home phone mdm.json")]
+    Configure(HomeFileArgs),
+    /// Show what mobile device management may be told of this device
+    #[command(after_help = "Example:\n  beatcheck device states --home phone --json")]
+    States(HomeArgs),
     /// Make one check
     #[command(subcommand)]
     Check(CheckCommand),
@@ -126,6 +138,30 @@ pub(crate) struct HomeArgs {
     /// File that holds the PIN, where one was set at enrolment
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// A device, and a file for it.
+#[derive(Debug, Args)]
+pub(crate) struct HomeFileArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+/// `device break-glass`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  beatcheck device break-glass --home phone --reason 'stop in hand, no signal since noon'\n\n\
+    It is on record before it opens anything, and every answer under it says so."
+)]
+pub(crate) struct GlassArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// Why, in your own words
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
 }
 
 /// `device sync`.
@@ -193,6 +229,12 @@ pub(crate) struct CheckArgs {
     /// Why: one of the purposes that policy allows (`device status` lists them)
     #[arg(long)]
     pub(crate) purpose: String,
+    /// Why, in your own words, where policy wants that for the purpose
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// Number of the incident, where policy wants that for the purpose
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) incident: Option<String>,
 }
 
 /// `device check vehicle`.

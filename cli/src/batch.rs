@@ -94,18 +94,19 @@ impl Line {
     fn read(bytes: &[u8], default_purpose: &str) -> Self {
         let text = String::from_utf8_lossy(bytes);
         let text = text.trim_start_matches('\u{feff}').trim();
-        let mut purpose = default_purpose.to_owned();
+        let mut why = [default_purpose.to_owned(), String::new(), String::new()];
         let mut id = None;
-        let question = match parse(bytes, text, &mut id, &mut purpose) {
+        let question = match parse(bytes, text, &mut id, &mut why) {
             Ok(query) => Question::Query(query),
             Err(problem) => Question::Unreadable { text: text.to_owned(), problem },
         };
-        Self { id, request: CheckRequest { question, purpose } }
+        let [purpose, reason, incident] = why;
+        Self { id, request: CheckRequest { question, purpose, reason, incident } }
     }
 }
 
 /// The query of a line; or what is wrong with it, in words that quote nothing of it.
-fn parse(bytes: &[u8], text: &str, id: &mut Option<String>, purpose: &mut String) -> Result<Query, String> {
+fn parse(bytes: &[u8], text: &str, id: &mut Option<String>, why: &mut [String; 3]) -> Result<Query, String> {
     if bytes.len() as u64 > MAX_LINE {
         return Err(format!("the line is longer than {MAX_LINE} bytes"));
     }
@@ -116,10 +117,12 @@ fn parse(bytes: &[u8], text: &str, id: &mut Option<String>, purpose: &mut String
         serde_json::from_str(text).map_err(|e| format!("the line is not JSON (column {})", e.column()))?;
     let Value::Object(fields) = value else { return Err("the line is not a JSON object".into()) };
     *id = raw_member(text, "id").map(str::to_owned);
-    match fields.get("purpose") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(own)) => own.clone_into(purpose),
-        Some(_) => return Err("\"purpose\" must be a text".into()),
+    for (name, given) in ["purpose", "reason", "incident"].into_iter().zip(why) {
+        match fields.get(name) {
+            None | Some(Value::Null) => {}
+            Some(Value::String(own)) => own.clone_into(given),
+            Some(_) => return Err(format!("\"{name}\" must be a text")),
+        }
     }
     query(fields)
 }

@@ -4,7 +4,7 @@ use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
 use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
 use crate::sync_cmd::{self, existing_vault, vault};
-use crate::{answer_view, batch, complain, device_view, relay_cmd};
+use crate::{answer_view, batch, complain, device_view, manage_cmd, relay_cmd};
 use beatcheck_client::{CheckRequest, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 
@@ -16,6 +16,10 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
+        DeviceCommand::BreakGlass(a) => manage_cmd::break_glass(&a, context),
+        DeviceCommand::Policy(a) => manage_cmd::policy(&a, context),
+        DeviceCommand::Configure(a) => manage_cmd::configure(&a, context),
+        DeviceCommand::States(a) => manage_cmd::states(&a, context),
         DeviceCommand::Check(CheckCommand::Vehicle(a)) => {
             let vrm = Some(a.vrm.join(" ")).filter(|_| !a.vrm.is_empty());
             let query = VehicleQuery {
@@ -118,7 +122,9 @@ fn wipe(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
 }
 
 fn check(query: Query, args: &CheckArgs, context: &Context) -> Result<Exit, Failure> {
-    let answer = open(&args.home, context)?.check(&CheckRequest::new(query, &args.purpose))?;
+    let given = |text: &Option<String>| text.clone().unwrap_or_default();
+    let request = CheckRequest::new(query, &args.purpose).because(&given(&args.reason), &given(&args.incident));
+    let answer = open(&args.home, context)?.check(&request)?;
     context.emit(&answer, |s| answer_view::show(s, &answer))?;
     if let Some(e) = &answer.error {
         complain(&e.text);

@@ -127,7 +127,7 @@ pub(crate) struct ServeArgs {
 /// `hub enrol`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  beatcheck hub enrol --data hub --officer 1234 --role patrol\n\n\
-    The code works once, within a day. It is shown here and kept nowhere.")]
+    The code works once, within 15 minutes, for this officer. It is shown here and kept nowhere.")]
 pub(crate) struct EnrolArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,

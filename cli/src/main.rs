@@ -14,6 +14,7 @@ mod fixtures_cmd;
 mod hub_args;
 mod hub_cmd;
 mod hub_view;
+mod manage_cmd;
 mod output;
 mod progress;
 mod relay_args;

@@ -1,12 +1,14 @@
 //! How a device comes in, keeps its certificate, and is put out again.
 //!
-//! A code is handed to an officer; its secret is kept only as a hash, works once within a day, and guesses are
-//! counted over the whole hub. *Once* means once for one key: a device whose answer was lost asks again with the same
-//! request key and gets the same device, while anyone else with the code is refused.
+//! A code is handed to an officer; its secret is kept only as a hash, works once within a quarter of an hour, and guesses
+//! are counted over the whole hub. It is for one officer, and may be for one device. *Once* means once for one key: a
+//! device whose answer was lost asks again with the same request key and gets the same device, while anyone else with
+//! the code is refused. Before anything is given out the vault's attestation is looked at ([`crate::attest`]), and who
+//! the officer is, where the hub has an identity provider ([`crate::oidc`]).
 
 use crate::ca::{self, Ca, Issued};
 use crate::serve::ApiError;
-use crate::{Hub, HubError, keys, policy};
+use crate::{Hub, HubError, attest, keys, officers, policy, shift};
 use axum::http::StatusCode;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest, VERSION, fingerprint};
@@ -14,12 +16,12 @@ use beatcheck_wire::{DeviceId, journal};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Seconds for which an enrolment code works.
-pub const CODE_LIFE_S: i64 = 24 * 3600;
+pub const CODE_LIFE_S: i64 = 15 * 60;
 /// Wrong codes that the hub lets pass in a minute, over all who ask; then it answers none.
 pub const WRONG_CODES_A_MINUTE: u32 = 5;
 /// Days after a certificate's end in which it can still be renewed: weeks offline must not end an enrolment.
 pub(crate) const RENEW_GRACE_S: i64 = 60 * 24 * 3600;
-const MAX_NAME: usize = 128;
+pub(crate) const MAX_NAME: usize = 128;
 
 /// A code to hand to an officer.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -28,6 +30,17 @@ pub struct EnrolTicket {
     pub code: String,
     /// Until when it works.
     pub expires: Timestamp,
+}
+
+/// Whom and what a code is for.
+#[derive(Clone, Copy, Debug)]
+pub struct EnrolFor<'a> {
+    /// The officer's id, as the account names them.
+    pub officer: &'a str,
+    /// A role of the policy.
+    pub role: &'a str,
+    /// What device management calls the one device that may use it (an asset or serial number); none: any device.
+    pub asset: Option<&'a str>,
 }
 
 /// What the hub knows of a device for letting it in.
@@ -40,6 +53,10 @@ pub(crate) struct Device {
     pub(crate) receipt_key: Vec<u8>,
     pub(crate) revoked: bool,
     pub(crate) wipe: bool,
+    /// Whether its officer is suspended.
+    pub(crate) suspended: bool,
+    /// Whether its officer is logged out at the identity provider.
+    pub(crate) logged_out: bool,
 }
 
 impl Hub {
@@ -48,18 +65,33 @@ impl Hub {
     /// # Errors
     /// [`HubError::Refused`] if the policy has no such role (it says which there are) or the officer has no name.
     pub fn enrol_code(&self, officer: &str, role: &str) -> Result<EnrolTicket, HubError> {
-        let officer = officer.trim();
+        self.enrol_code_for(&EnrolFor { officer, role, asset: None })
+    }
+
+    /// The same, for one device if it is named.
+    ///
+    /// # Errors
+    /// As [`Hub::enrol_code`]; [`HubError::Refused`] if the officer is suspended or the device's name is too long.
+    pub fn enrol_code_for(&self, whom: &EnrolFor<'_>) -> Result<EnrolTicket, HubError> {
+        let (officer, asset) = (whom.officer.trim(), whom.asset.unwrap_or_default().trim());
         if officer.is_empty() || officer.len() > MAX_NAME {
             return Err(HubError::Refused(format!("the officer's id must have 1 to {MAX_NAME} bytes")));
         }
+        if asset.len() > MAX_NAME || (whom.asset.is_some() && asset.is_empty()) {
+            return Err(HubError::Refused(format!("the device's asset number must have 1 to {MAX_NAME} bytes")));
+        }
         let conn = self.conn()?;
-        known_role(&conn, role)?;
+        known_role(&conn, whom.role)?;
+        if officers::is_suspended(&conn, officer)? {
+            return Err(HubError::Refused("this officer is suspended: `hub officer restore` lifts that".into()));
+        }
         let now = self.now();
         let expires = now.plus_secs(CODE_LIFE_S);
         let secret = keys::random()?;
         conn.execute(
-            "INSERT INTO enrol_code (secret_sha256, officer, role, created, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![sha256(&secret), officer, role, now.0, expires.0],
+            "INSERT INTO enrol_code (secret_sha256, officer, role, created, expires, asset)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![sha256(&secret), officer, whom.role, now.0, expires.0, asset],
         )?;
         let code = EnrolCode { secret, root_fingerprint: fingerprint(&self.trust()?.root_key) };
         Ok(EnrolTicket { code: code.to_text(), expires })
@@ -77,7 +109,7 @@ impl Hub {
         let secret = sha256(&request.secret);
         let code = tx
             .query_row(
-                "SELECT officer, role, expires, device FROM enrol_code WHERE secret_sha256 = ?1",
+                "SELECT officer, role, expires, device, asset FROM enrol_code WHERE secret_sha256 = ?1",
                 [&secret],
                 |r| {
                     Ok((
@@ -85,11 +117,12 @@ impl Hub {
                         r.get::<_, String>(1)?,
                         r.get::<_, i64>(2)?,
                         r.get::<_, Option<[u8; 16]>>(3)?,
+                        r.get::<_, String>(4)?,
                     ))
                 },
             )
             .optional()?;
-        let Some((officer, role, expires, device)) = code else {
+        let Some((officer, role, expires, device, asset)) = code else {
             tx.execute("INSERT INTO enrol_failure (at) VALUES (?1)", [now.0])?;
             tx.commit()?;
             tracing::warn!("an unknown enrolment code was tried");
@@ -102,16 +135,28 @@ impl Hub {
         if let Some(device) = device {
             return self.enrol_again(&tx, beatcheck_wire::CompartmentId(device), &spki, request);
         }
+        if officers::is_suspended(&tx, &officer)? {
+            return Err(refused("suspended", "this officer is suspended: ask device management"));
+        }
+        if !asset.is_empty() && !asset.eq_ignore_ascii_case(request.asset.trim()) {
+            tracing::warn!("an enrolment code was tried by another device than it is for");
+            return Err(refused(
+                "wrong_device",
+                "this enrolment code is for another device: ask for one for this device",
+            ));
+        }
         self.fit_to_enrol(&tx, request)?;
+        let attested = attest::verify(&tx, request, &spki, now)?;
 
         let ca = self.ca()?;
         let device = beatcheck_wire::CompartmentId(keys::random()?);
         tx.execute(
-            "INSERT INTO device (id, officer, role, vault, attestation, app_version, receipt_key, tls_key, enrolled, chain)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            "INSERT INTO device (id, officer, role, vault, attestation, app_version, receipt_key, tls_key, enrolled, chain,
+                                 asset, attested)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 device.0, officer, role, request.vault, request.attestation, request.app_version, request.receipt_key,
-                spki, now.0, journal::genesis(device)
+                spki, now.0, journal::genesis(device), request.asset.trim(), attested
             ],
         )?;
         let issued = issue(&tx, &ca, &spki, device)?;
@@ -151,7 +196,8 @@ impl Hub {
         if !ca::is_point(&request.receipt_key) {
             return Err(ApiError::malformed("receipt key"));
         }
-        if request.vault.len() > MAX_NAME || request.app_version.len() > MAX_NAME || request.vault.is_empty() {
+        let long = [&request.vault, &request.app_version, &request.asset].iter().any(|t| t.len() > MAX_NAME);
+        if long || request.vault.is_empty() {
             return Err(ApiError::malformed("enrolment request"));
         }
         if request.vault == "desk" && !policy::current(conn)?.limits.allow_desk_vault {
@@ -194,7 +240,9 @@ impl Hub {
     pub(crate) fn device(&self, conn: &Connection, id: DeviceId) -> Result<Option<Device>, HubError> {
         Ok(conn
             .query_row(
-                "SELECT officer, role, receipt_key, revoked IS NOT NULL, wipe_ordered IS NOT NULL FROM device WHERE id = ?1",
+                "SELECT officer, role, receipt_key, revoked IS NOT NULL, wipe_ordered IS NOT NULL, logged_out IS NOT NULL,
+                        EXISTS (SELECT 1 FROM suspension s WHERE s.officer = device.officer AND s.ended IS NULL)
+                 FROM device WHERE id = ?1",
                 [id.0],
                 |r| {
                     Ok(Device {
@@ -204,6 +252,8 @@ impl Hub {
                         receipt_key: r.get(2)?,
                         revoked: r.get(3)?,
                         wipe: r.get(4)?,
+                        logged_out: r.get(5)?,
+                        suspended: r.get(6)?,
                     })
                 },
             )
@@ -216,7 +266,12 @@ impl Hub {
     /// # Errors
     /// [`HubError::Refused`] if there is no such device.
     pub fn revoke(&self, device: DeviceId) -> Result<(), HubError> {
-        self.change(device, "UPDATE device SET revoked = COALESCE(revoked, ?2) WHERE id = ?1", &self.now().0)
+        shift::end(&self.conn()?, device, self.now(), "revoked")?;
+        self.change(
+            device,
+            "UPDATE device SET revoked = COALESCE(revoked, ?2), shift_key = NULL WHERE id = ?1",
+            &self.now().0,
+        )
     }
 
     /// Gives a device's officer another role.

@@ -1,5 +1,6 @@
 //! What each device may hold now: the role's compartments in the policy that it is meant to have, of those that are
-//! published for phones, less what was withdrawn from this device; nothing for a device that is revoked or to be wiped.
+//! published for phones, less what was withdrawn from this device; nothing for a device that is revoked or to be wiped, or
+//! whose officer is suspended.
 //!
 //! A grant is computed when it is asked for, so it follows policy, roles and publishing without anyone having to
 //! remember. Its version rises only when what it says changes. Whenever a device loses a compartment, the
@@ -48,11 +49,14 @@ struct Row {
     floor: u64,
     version: u64,
     content: Option<Vec<u8>>,
+    logged_out: bool,
+    suspended: bool,
 }
 
 /// Columns of a [`Row`].
 const ROW: &str = "SELECT id, officer, role, revoked IS NOT NULL, wipe_ordered IS NOT NULL,
-    MAX(policy_floor, COALESCE(reported_policy, 0)), grant_version, grant_content FROM device";
+    MAX(policy_floor, COALESCE(reported_policy, 0)), grant_version, grant_content, logged_out IS NOT NULL,
+    EXISTS (SELECT 1 FROM suspension s WHERE s.officer = device.officer AND s.ended IS NULL) FROM device";
 
 impl Hub {
     /// The grant of a device: signed anew, since its time of issue starts the lease; its keys; the policy it stands on;
@@ -187,6 +191,8 @@ fn rows(conn: &Connection, only: Option<DeviceId>) -> Result<Vec<Row>, HubError>
             floor: r.get(5)?,
             version: r.get(6)?,
             content: r.get(7)?,
+            logged_out: r.get(8)?,
+            suspended: r.get(9)?,
         })
     };
     let rows = stmt.query_map([only.map(|d| d.0)], read)?;
@@ -260,7 +266,7 @@ fn stored(row: &Row) -> Result<Grant, HubError> {
 /// The grant that is due, with the next version; none if the one in force says the same.
 fn next_grant(basis: &Basis, row: &Row) -> Result<Option<Grant>, HubError> {
     let policy: &Policy = &basis.ladder.meant_for(row.id, row.floor).policy;
-    let role = policy.roles.get(&row.role).filter(|_| !row.revoked && !row.wipe);
+    let role = policy.roles.get(&row.role).filter(|_| !row.revoked && !row.wipe && !row.suspended);
     let withdrawn = basis.withdrawn.get(&row.id);
     let named = |name: &String| {
         role.is_some_and(|r| r.compartments.iter().any(|c| c == "*" || c == name))
@@ -285,7 +291,8 @@ fn next_grant(basis: &Basis, row: &Row) -> Result<Option<Grant>, HubError> {
         compartments,
         wipe: row.wipe,
         purges: basis.purges.get(&row.id).cloned().unwrap_or_default(),
-        suspended: false,
+        // Logged out: it keeps what it holds, which opens again with the next shift.
+        suspended: row.suspended || (row.logged_out && policy.has_shifts()),
     };
     if row.content.as_deref() == Some(content(&grant)?.as_slice()) {
         return Ok(None);

@@ -5,6 +5,7 @@
 //! nobody but an attempt can have made is never touched.
 
 use crate::ca::Ca;
+use crate::orders::BY_HUB;
 use crate::{Clock, Hub, HubError, Keys, keys, policy};
 use beatcheck_model::Timestamp;
 use beatcheck_wire::Root;
@@ -65,7 +66,8 @@ impl Hub {
         let tx = conn.transaction()?;
         tx.execute("INSERT INTO root_document (version, signed) VALUES (1, ?1)", [&root])?;
         tx.execute("INSERT INTO setting (name, value) VALUES ('names', ?1)", [options.names.join("\n")])?;
-        policy::store_first(&tx, keys.policy()?, &first, hub.now())?;
+        let signed = keys.policy()?.sign_bytes(DocKind::Policy, &first.to_canonical()?);
+        policy::keep(&tx, &first, &signed, policy::ALL, BY_HUB, hub.now())?;
         tx.commit()?;
         // The database is complete in one file before it becomes a hub.
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

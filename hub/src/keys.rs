@@ -30,8 +30,6 @@ pub(crate) const KEY_FILES: [&str; 8] =
     ["root.key", "policy.key", "publish.key", "grant.key", "audit.key", "db.key", WIPE_FILES[0], WIPE_FILES[1]];
 /// The two wipe keys: for two persons.
 pub(crate) const WIPE_FILES: [&str; 2] = ["wipe-a.key", "wipe-b.key"];
-/// Those that may be kept elsewhere.
-pub(crate) const MAY_BE_AWAY: [&str; 4] = ["root.key", "policy.key", WIPE_FILES[0], WIPE_FILES[1]];
 
 impl Keys {
     pub(crate) fn load(dir: &Path) -> Result<Self, HubError> {

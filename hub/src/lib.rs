@@ -6,6 +6,7 @@
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
+mod attest;
 mod ca;
 mod clock;
 mod db;
@@ -15,8 +16,11 @@ mod grants;
 pub mod ingest;
 mod init;
 mod journal;
+mod kept;
 mod keys;
 pub mod mapping;
+mod officers;
+mod oidc;
 mod orders;
 mod policy;
 mod progress;
@@ -24,20 +28,29 @@ pub mod publish;
 mod relays;
 mod roots;
 pub mod serve;
+mod shift;
 mod status;
 
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use enrol::{CODE_LIFE_S, EnrolTicket, WRONG_CODES_A_MINUTE};
+pub use enrol::{CODE_LIFE_S, EnrolFor, EnrolTicket, WRONG_CODES_A_MINUTE};
 pub use error::HubError;
 pub use ingest::{IngestOptions, IngestReport, Reject};
 pub use init::InitOptions;
 pub use journal::{JournalCheck, JournalFilter, JournalRow};
+pub use kept::KeptAccount;
 pub use keys::{Keys, read_signing_key};
+pub use officers::OfficerStatus;
 pub use orders::{FLEET_WIPE_LIFE_S, Order, OrderFilter, OrderKind, OrderState, WIPE_LIFE_S};
+pub use policy::{
+    Effect, Level, PolicyChange, PolicyFinding, PolicyHistory, PolicyStatus, PolicyStep, PolicyVersion, SIGNED_AHEAD_S,
+    lint_policy, policy_diff, policy_schema, read_policy, read_signed_policy, sign_policy,
+};
 pub use progress::Progress;
 pub use publish::{CompartmentInfo, PublishReport, PublishedCompartment};
 pub use relays::{RelayAdded, RelayStatus};
+pub use roots::{RootChange, RootKey, RootKeyStatus, RootStatus, generate_key, sign_root};
 pub use serve::{ServeOptions, Server, serve};
+pub use shift::ShiftRow;
 pub use status::{CompartmentStatus, DeviceStatus, HeadStatus, HeldStatus, HubStatus};
 
 use beatcheck_model::Timestamp;
@@ -63,6 +76,7 @@ impl Hub {
         let key = keys::read_key(&dir.join("keys/db.key")).map_err(|_| HubError::NotAHub { dir: dir.into() })?;
         let hub = Self::with_key(dir, clock, key);
         db::migrate(&mut hub.conn()?)?;
+        hub.finish_rotation()?;
         Ok(hub)
     }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 async fn a_code_lets_one_device_in_once() {
     let mut fx = Fixture::start().await;
     let code = fx.hub.enrol_code("officer-4711", "patrol").unwrap();
-    assert_eq!(code.expires, fx.hub.now().plus_secs(24 * 3600));
+    assert_eq!(code.expires, fx.hub.now().plus_secs(beatcheck_hub::CODE_LIFE_S));
     let (first, second) = (Wanting::new(&code.code), Wanting::new(&code.code));
     let stranger = fx.stranger();
     let answer = stranger.post("/v1/enrol", first.bytes()).await;

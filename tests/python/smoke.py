@@ -102,7 +102,7 @@ try:
     except bc.ApiError.Invalid as e:
         check("a second enrolment is refused, with its code", e.code == "already_enrolled")
 
-    answer = device.check_vehicle(bc.VehicleQuery(vrm="AB12CDE"), "traffic_stop")
+    answer = device.check_vehicle(bc.VehicleQuery(vrm="AB12CDE"), bc.Why(purpose="traffic_stop"))
     check("before the first sync it cannot say", answer.outcome == bc.Outcome.CANNOT_SAY and answer.error is not None)
 
     report = device.sync()
@@ -114,15 +114,15 @@ try:
 
     rows = [line.split(",") for line in (small / "hot-list-a.csv").read_text().splitlines()[1:]]
     plate = next(r[0] for r in rows if r[0].isalnum() and r[0] != "NA")
-    answer = device.check_vehicle(bc.VehicleQuery(vrm=plate.lower()), "traffic_stop")
+    answer = device.check_vehicle(bc.VehicleQuery(vrm=plate.lower()), bc.Why(purpose="traffic_stop"))
     check("a stolen car is a hit", answer.outcome == bc.Outcome.HIT and answer.hits[0].vrm == plate.upper())
     check("it says what to do first, and its source", answer.confirm and answer.hits[0].source and answer.hits[0].as_of)
     check("it is on record", answer.audit_seq > 0 and answer.reference in answer.text)
-    answer = device.check_vehicle(bc.VehicleQuery(vrm="ZZ99ZZZ"), "traffic_stop")
+    answer = device.check_vehicle(bc.VehicleQuery(vrm="ZZ99ZZZ"), bc.Why(purpose="traffic_stop"))
     check("another is no trace, never clear", answer.outcome == bc.Outcome.NO_TRACE and "not 'clear'" in answer.text)
-    answer = device.check_person(bc.PersonQuery(surname="Nobody", dob="1984-02-30"), "stop_search")
+    answer = device.check_person(bc.PersonQuery(surname="Nobody", dob="1984-02-30"), bc.Why(purpose="stop_search"))
     check("persons were not loaded, and it says so", answer.outcome == bc.Outcome.CANNOT_SAY)
-    answer = device.check_vehicle(bc.VehicleQuery(vrm=plate), "curiosity")
+    answer = device.check_vehicle(bc.VehicleQuery(vrm=plate), bc.Why(purpose="curiosity"))
     check("a wrong purpose is refused", answer.error is not None and answer.error.code == "purpose_not_allowed")
 
     status = device.status()
@@ -140,10 +140,10 @@ try:
         check("a broken vault opens nothing, and its text stays inside", "secret" not in str(e))
     vault.broken = False
     device = bc.Device.open(str(home), vault, None)
-    check("it opens again", device.check_vehicle(bc.VehicleQuery(vrm=plate), "warrant").outcome == bc.Outcome.HIT)
+    check("it opens again", device.check_vehicle(bc.VehicleQuery(vrm=plate), bc.Why(purpose="warrant")).outcome == bc.Outcome.HIT)
     check("a wipe keeps what is not sent", device.wipe().journal_pending >= 2)
     try:
-        device.check_vehicle(bc.VehicleQuery(vrm=plate), "warrant")
+        device.check_vehicle(bc.VehicleQuery(vrm=plate), bc.Why(purpose="warrant"))
         check("a wiped device answers nothing", False)
     except bc.ApiError.NotEnrolled:
         check("a wiped device answers nothing", True)

@@ -5,7 +5,7 @@ use crate::rollback::NOTE_ENTRIES;
 use crate::{ClientError, Env};
 use beatcheck_audit::{Entry, EntryKind};
 use beatcheck_model::Timestamp;
-use beatcheck_store::{Made, StoreError, Told};
+use beatcheck_store::{AskedAbout, Made, StoreError, Told};
 use beatcheck_wire::OrderId;
 use std::sync::PoisonError;
 
@@ -29,6 +29,14 @@ pub(crate) fn reference(env: &Env) -> Result<String, ClientError> {
 pub(crate) struct Line {
     pub kind: EntryKind,
     pub told: Option<Told>,
+    pub asked: Option<AskedAbout>,
+}
+
+impl Line {
+    /// An entry that is no check.
+    pub(crate) fn of(kind: EntryKind) -> Self {
+        Self { kind, told: None, asked: None }
+    }
 }
 
 impl Device {
@@ -73,13 +81,14 @@ impl Device {
             None => (self.enrolled_as.0.clone(), self.enrolled_as.1.clone(), 0),
         };
         let policy_version = view.policy.as_ref().map_or(0, |p| p.policy_version);
+        let lines_asked: Vec<_> = lines.iter().map(|l| l.asked).collect();
         let mut entries: Vec<(Entry, Option<Told>)> = lines
             .into_iter()
             .map(|line| {
                 let entry = Entry {
                     format: beatcheck_audit::ENTRY_FORMAT,
                     at,
-                    not_before: None,
+                    not_before: self.time.signed(),
                     officer: officer.clone(),
                     role: role.clone(),
                     policy_version,
@@ -97,12 +106,13 @@ impl Device {
                 // HPKE's interface cannot fail: the entry is thrown away below instead.
                 random_failed |= getrandom::fill(out).is_err();
             };
+            let asked = lines_asked[i];
             let sealed = beatcheck_audit::seal(entry, &trusted.root.audit_key, self.device, seq, &mut random)
                 .map_err(|_| StoreError::Corrupt)?;
             if random_failed {
                 return Err(StoreError::Closed);
             }
-            Ok((sealed, told.take()))
+            Ok(Made { sealed, told: told.take(), asked })
         }
     }
 }

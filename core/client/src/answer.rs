@@ -39,6 +39,9 @@ pub(crate) const fn state_word(state: CoverageState) -> &'static str {
 /// Places of a list in which a near miss may stand: they are strangers.
 const NEAR_SHOWN: usize = 10;
 
+/// Error code of a question that asks only by what may not be seen.
+pub(crate) const FIELD_WITHHELD: &str = "field_withheld";
+
 /// Error code of a question that could not be read or does not ask for anything.
 pub(crate) const INVALID_QUERY: &str = "invalid_query";
 
@@ -298,7 +301,9 @@ pub(crate) fn compose(draft: Draft<'_>) -> Answer {
 
 fn confirm(outcome: Outcome, error: Option<&AnswerError>) -> &'static str {
     match outcome {
-        Outcome::CannotSay if error.is_some_and(|e| e.code == INVALID_QUERY) => CONFIRM_INVALID,
+        Outcome::CannotSay if error.is_some_and(|e| e.code == INVALID_QUERY || e.code == FIELD_WITHHELD) => {
+            CONFIRM_INVALID
+        }
         Outcome::Hit => CONFIRM_HIT,
         Outcome::Possible => CONFIRM_POSSIBLE,
         Outcome::NoTrace => CONFIRM_NONE,

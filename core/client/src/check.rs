@@ -7,23 +7,28 @@ use crate::ClientError;
 use crate::account::{self, Line};
 use crate::answer::{self, Draft};
 use crate::cover::{self, Covered};
-use crate::device::{Device, Refusal, View};
+use crate::device::{Device, Refusal, View, Why};
 use crate::env::Stopwatch;
-use crate::linked;
+use crate::{linked, withheld, words};
 use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
 use beatcheck_model::{
     Answer, AnswerError, Hit, LinkedQuery, Outcome, PersonQuery, Query, Reason, RecordKind, Timestamp, VehicleQuery,
 };
-use beatcheck_policy::Permit;
-use beatcheck_store::{StoreError, Told};
+use beatcheck_policy::{ClockState, Permit};
+use beatcheck_store::{AskedAbout, StoreError, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// Checks whose accounts share one write to disk.
 const GROUP: usize = 64;
 /// Bytes of an unreadable question that the account keeps.
 const MAX_UNREADABLE: usize = 1024;
+/// Bytes of a reason, and of an incident's number, that the account keeps.
+const MAX_WHY: usize = 1024;
+/// Times that a check is made while the rules change under it.
+const UNDER_WAY_TRIES: u32 = 4;
 
 /// What is asked: a query, or something that could not be read as one (a line of a batch).
 #[derive(Clone, Debug)]
@@ -46,13 +51,28 @@ pub struct CheckRequest {
     pub question: Question,
     /// The stated purpose; policy names the allowed ones.
     pub purpose: String,
+    /// Why, in the officer's own words; policy may want it for this purpose.
+    pub reason: String,
+    /// Number of the incident; policy may want it for this purpose.
+    pub incident: String,
 }
 
 impl CheckRequest {
     /// A check of a query.
     #[must_use]
     pub fn new(query: Query, purpose: &str) -> Self {
-        Self { question: Question::Query(query), purpose: purpose.into() }
+        Self {
+            question: Question::Query(query),
+            purpose: purpose.into(),
+            reason: String::new(),
+            incident: String::new(),
+        }
+    }
+
+    /// With a reason in the officer's own words, and the number of an incident; empty where there is none.
+    #[must_use]
+    pub fn because(self, reason: &str, incident: &str) -> Self {
+        Self { reason: reason.into(), incident: incident.into(), ..self }
     }
 
     /// A check of a registration mark.
@@ -98,6 +118,10 @@ impl ToldAnswer {
 pub(crate) struct ToldQuestion {
     pub query: Query,
     pub purpose: String,
+    #[serde(default)]
+    pub reason: String,
+    #[serde(default)]
+    pub incident: String,
 }
 
 /// An answer that is not on record yet.
@@ -129,6 +153,17 @@ impl Device {
         }
         let mut out = Vec::with_capacity(requests.len());
         for group in requests.chunks(GROUP) {
+            out.append(&mut self.check_group(group)?);
+        }
+        Ok(out)
+    }
+
+    /// Makes a few checks with one write to the account. If policy, grant or trust change while it is under way, what was
+    /// drafted under the old ones does not leave: it is made again under the new, and both are on record.
+    fn check_group(&self, group: &[CheckRequest]) -> Result<Vec<Answer>, ClientError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
             let view = self.view();
             let now = self.now();
             let mut answers = Vec::with_capacity(group.len());
@@ -138,6 +173,8 @@ impl Device {
                 answers.push(answer);
                 lines.push(line);
             }
+            self.env.step("check/drafted");
+            self.note_clock(&view, &mut lines);
             let watch = Stopwatch::start();
             let first = self.account(&view, now, lines)?;
             let account_us = watch.micros();
@@ -145,9 +182,27 @@ impl Device {
                 a.audit_seq = first + i as u64;
                 a.account_us = account_us;
             }
-            out.append(&mut answers);
+            self.env.step("check/accounted");
+            let in_force = self.view();
+            if in_force.same_rules(&view) {
+                return Ok(answers);
+            }
+            if tries == UNDER_WAY_TRIES {
+                return Err(ClientError::Account("the rules keep changing: check again".into()));
+            }
         }
-        Ok(out)
+    }
+
+    /// That the clock stands behind what the hub has signed goes on record, once while it does.
+    fn note_clock(&self, view: &View, lines: &mut Vec<Line>) {
+        let Some(policy) = &view.policy else { return };
+        let behind = matches!(self.time.state(&policy.clock), ClockState::Behind { .. });
+        if behind && !self.clock_noted.swap(behind, Ordering::SeqCst) {
+            // Last, so that the checks have the numbers that follow from the first.
+            lines.push(Line::of(EntryKind::ClockBehind { clock: self.env.now() }));
+        } else if !behind {
+            self.clock_noted.store(false, Ordering::SeqCst);
+        }
     }
 
     fn draft(&self, view: &Arc<View>, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
@@ -156,7 +211,14 @@ impl Device {
             Question::Query(q) => (q.kind(), q.searches()),
             Question::Unreadable { .. } => (RecordKind::Vehicle, &[RecordKind::Vehicle][..]),
         };
-        let permit = self.permit(view, &request.purpose, now);
+        let subject = self.subject(&request.question);
+        let why = Why {
+            purpose: &request.purpose,
+            reason: &request.reason,
+            incident: &request.incident,
+            subject: Some(subject),
+        };
+        let permit = self.permit(view, &why, now);
         let marks = matches!(&request.question, Question::Query(Query::Vehicle(q)) if asks_for_a_whole_mark(q));
         let mut covered = cover::of(&self.sight(view, marks), permit.as_ref().ok(), searches, now);
         let mut error = None;
@@ -182,10 +244,17 @@ impl Device {
                 Err(SearchError::Invalid(text)) => {
                     error = Some(AnswerError { code: answer::INVALID_QUERY.into(), text })
                 }
+                Err(SearchError::Withheld(text)) => {
+                    error = Some(AnswerError { code: answer::FIELD_WITHHELD.into(), text })
+                }
                 Err(SearchError::Store(e)) => return Err(e.into()),
             },
         }
-        if error.as_ref().is_some_and(|e| e.code == answer::INVALID_QUERY) {
+        let unusual = permit.as_ref().map(|p| p.unusual().to_vec()).unwrap_or_default();
+        found.notes.extend(unusual.iter().map(|what| words::unusual(what)));
+        let glass = view.glass.until.filter(|_| permit.as_ref().is_ok_and(Permit::break_glass));
+        found.notes.extend(glass.map(words::break_glass));
+        if error.as_ref().is_some_and(|e| e.code == answer::INVALID_QUERY || e.code == answer::FIELD_WITHHELD) {
             // No source was consulted, whatever there would be to search: neither answer nor account names one (rule 1).
             covered.clear();
         }
@@ -195,12 +264,30 @@ impl Device {
             covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
         let mut answer = answer::compose(draft);
         answer.took_us = watch.micros();
-        let line = Line { kind: entry(&answer, request, &covered, &ids), told: told(&answer, request, &ids) };
+        let flags = (unusual.iter().map(|w| (*w).to_owned()).collect(), glass.is_some());
+        let line = Line {
+            kind: entry(&answer, request, &covered, &ids, flags),
+            told: told(&answer, request, &ids),
+            asked: Some(AskedAbout { at: now, subject }),
+        };
         Ok(Pending { answer, line })
     }
 
     /// Searches under a permit: no account is written here; the callers are a check, and the watch for late hits.
     pub(crate) fn search(
+        &self,
+        permit: &Permit,
+        covered: &[Covered],
+        query: &Query,
+        now: Timestamp,
+    ) -> Result<Found, SearchError> {
+        let (query, left_out) = withheld::without_hidden(query, permit).map_err(SearchError::Withheld)?;
+        let mut found = self.search_allowed(permit, covered, &query, now)?;
+        found.notes.extend(left_out);
+        Ok(found)
+    }
+
+    fn search_allowed(
         &self,
         permit: &Permit,
         covered: &[Covered],
@@ -249,6 +336,8 @@ pub(crate) struct Found {
 /// Why a search could not be made.
 pub(crate) enum SearchError {
     Invalid(String),
+    /// It asks only by what may not be seen.
+    Withheld(String),
     Store(StoreError),
 }
 
@@ -290,16 +379,17 @@ pub(crate) fn shown(hits: &[Hit], ids: &BTreeMap<String, String>) -> Vec<Shown> 
         .collect()
 }
 
-fn entry(answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTreeMap<String, String>) -> EntryKind {
+fn entry(
+    answer: &Answer,
+    request: &CheckRequest,
+    covered: &[Covered],
+    ids: &BTreeMap<String, String>,
+    (unusual, break_glass): (Vec<String>, bool),
+) -> EntryKind {
+    let given = |text: &str| Some(bounded(text.trim(), MAX_WHY)).filter(|t| !t.is_empty());
     let asked = match &request.question {
         Question::Query(q) => Asked::Query(Box::new(q.clone())),
-        Question::Unreadable { text, .. } => {
-            let mut end = text.len().min(MAX_UNREADABLE);
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            Asked::Unreadable { text: text[..end].to_owned() }
-        }
+        Question::Unreadable { text, .. } => Asked::Unreadable { text: bounded(text, MAX_UNREADABLE) },
     };
     EntryKind::Check {
         reference: answer.reference.clone(),
@@ -307,13 +397,22 @@ fn entry(answer: &Answer, request: &CheckRequest, covered: &[Covered], ids: &BTr
         asked,
         outcome: answer.outcome,
         error: answer.error.as_ref().map(|e| e.code.clone()),
-        reason: None,
-        incident: None,
-        unusual: Vec::new(),
-        break_glass: false,
+        reason: given(&request.reason),
+        incident: given(&request.incident),
+        unusual,
+        break_glass,
         shown: shown(&answer.hits, ids),
         consulted: consulted(covered),
     }
+}
+
+/// The beginning of a text, of so many bytes at most.
+fn bounded(text: &str, most: usize) -> String {
+    let mut end = text.len().min(most);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
 }
 
 /// What is kept to notice a late hit: only of checks that were answered.
@@ -322,7 +421,12 @@ fn told(answer: &Answer, request: &CheckRequest, ids: &BTreeMap<String, String>)
     if answer.outcome == Outcome::CannotSay && answer.error.is_some() {
         return None;
     }
-    let question = ToldQuestion { query: query.clone(), purpose: request.purpose.clone() };
+    let question = ToldQuestion {
+        query: query.clone(),
+        purpose: request.purpose.clone(),
+        reason: request.reason.clone(),
+        incident: request.incident.clone(),
+    };
     Some(Told {
         reference: answer.reference.clone(),
         at: answer.at,

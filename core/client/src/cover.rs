@@ -39,8 +39,8 @@ pub(crate) struct Sight {
     pub on_its_way: BTreeMap<CompartmentId, OnItsWay>,
 }
 
-fn is_stale(view: &View, id: &CompartmentId, meta: &HeldMeta, now: Timestamp) -> bool {
-    let warn_s = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.stale_warn_hours) * 3600);
+fn is_stale(view: &View, id: &CompartmentId, name: &str, meta: &HeldMeta, now: Timestamp) -> bool {
+    let warn_s = view.policy.as_ref().map_or(0, |p| i64::from(p.stale_warn_hours(name)) * 3600);
     now.secs_since(meta.as_of) > warn_s
         || meta.due_by.is_some_and(|due| now > due)
         || meta.last_refused
@@ -59,7 +59,7 @@ pub(crate) fn of(sight: &Sight, permit: Option<&Permit>, kinds: &[RecordKind], n
                 _ if permit.is_none_or(|p| !p.allows(&c.id)) => CoverageState::Withheld,
                 None if sight.indexed.contains(&c.id) => CoverageState::MarksOnly,
                 None => CoverageState::Missing,
-                Some(m) if is_stale(view, &c.id, m, now) => CoverageState::Stale,
+                Some(m) if is_stale(view, &c.id, &c.name, m, now) => CoverageState::Stale,
                 Some(_) => CoverageState::Current,
             };
             Covered {

@@ -1,15 +1,18 @@
 //! An enrolled device, opened: what an app holds.
 
+use crate::clock::Timekeeper;
 use crate::cover::Sight;
+use crate::glass::Glass;
 use crate::home::Home;
 use crate::integrity::{Integrity, ScrubState};
 use crate::keyring::{self, Keyring};
+use crate::managed::Managed;
 use crate::sync::OnItsWay;
 use crate::vault::KeyVault;
 use crate::roots::Trusted;
 use crate::{ClientError, Env};
 use beatcheck_model::{RecordKind, Timestamp};
-use beatcheck_policy::{Contact, Denied, Permit, Request};
+use beatcheck_policy::{Contact, Denied, Permit, Request, Usage};
 use beatcheck_store::{Compartment, Journal, Shelf, State, StoreError};
 use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
 use beatcheck_wire::policy::Policy;
@@ -17,11 +20,9 @@ use beatcheck_wire::{CompartmentId, DeviceId, Grant, Hash32, Head, Root};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-/// How far the clock may advance before its highest reading is written down again, in milliseconds.
-const CLOCK_STEP_MS: i64 = 60_000;
 /// Tries at opening while a sync in another process swaps files.
 const OPEN_TRIES: u32 = 5;
 
@@ -45,7 +46,9 @@ pub struct Device {
     view: RwLock<Arc<View>>,
     /// One reload after the other: an older state must not replace a newer one.
     reloading: Mutex<()>,
-    clock_high: AtomicI64,
+    pub(crate) time: Arc<Timekeeper>,
+    /// That the clock stands behind is on record.
+    pub(crate) clock_noted: AtomicBool,
     wiped: AtomicBool,
     /// Held while entries are written, and alone while a wipe closes the device: no answer leaves whose entry would come too late.
     pub(crate) writing: RwLock<()>,
@@ -65,6 +68,22 @@ pub(crate) struct View {
     /// Compartments whose rows a scrub found to be others than were published.
     pub suspect: BTreeSet<CompartmentId>,
     pub contact: Timestamp,
+    /// What MDM's configuration says.
+    pub managed: Managed,
+    /// What was broken open.
+    pub glass: Glass,
+    /// Version of the app.
+    pub app_version: String,
+}
+
+impl View {
+    /// Whether the same is permitted as under another: policy, grant and what MDM and officer have said.
+    pub(crate) fn same_rules(&self, other: &Self) -> bool {
+        let versions = |v: &Self| {
+            (v.policy.as_ref().map(|p| p.policy_version), v.grant.as_ref().map(|g| g.grant_version), v.glass)
+        };
+        versions(self) == versions(other) && self.managed == other.managed
+    }
 }
 
 /// What the manifest in force says of a compartment.
@@ -113,6 +132,8 @@ pub(crate) mod doc {
     pub(crate) const NEXT_ASK: &str = "next_ask";
     pub(crate) const NOT_BEFORE: &str = "not_before";
     pub(crate) const SPENT: &str = "spent";
+    pub(crate) const MANAGED: &str = "managed";
+    pub(crate) const GLASS: &str = "glass";
 }
 
 pub(crate) fn encode<T: Serialize>(v: &T) -> Result<Vec<u8>, ClientError> {
@@ -176,10 +197,10 @@ impl Device {
             scrub: Mutex::default(),
             view: RwLock::default(),
             reloading: Mutex::default(),
-            clock_high: AtomicI64::new(match state.get(doc::CLOCK)? {
-                Some(b) => decode::<Timestamp>(&b)?.0,
-                None => 0,
-            }),
+            time: Arc::new(Timekeeper::new(
+                env.clone(),
+                state.get(doc::CLOCK)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+            )),
             home,
             vault,
             env,
@@ -187,6 +208,7 @@ impl Device {
             state,
             journal,
             shelf: Shelf::new(),
+            clock_noted: AtomicBool::new(false),
             wiped: AtomicBool::new(false),
             writing: RwLock::default(),
             rolled_back: AtomicBool::new(rolled_back),
@@ -220,6 +242,9 @@ impl Device {
             held: BTreeMap::new(),
             suspect: BTreeSet::new(),
             contact: self.state.get(doc::CONTACT)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+            managed: self.state.get(doc::MANAGED)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+            glass: self.state.get(doc::GLASS)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+            app_version: self.app_version()?,
         };
         for (name, bytes) in self.state.keys_with_prefix(doc::HELD)? {
             if let Some(id) = CompartmentId::from_hex(&name[doc::HELD.len()..]) {
@@ -230,6 +255,12 @@ impl Device {
             let known: Integrity = decode(&bytes)?;
             view.suspect.extend(CompartmentId::from_hex(&name[doc::INTEGRITY.len()..]).filter(|_| known.suspect));
         }
+        let signed = [
+            view.grant.as_ref().map(|g| g.issued),
+            view.policy.as_ref().map(|p| p.issued),
+            view.head.as_ref().map(|h| h.issued),
+        ];
+        signed.into_iter().flatten().for_each(|t| self.time.hub_signed(t));
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(())
     }
@@ -284,15 +315,12 @@ impl Device {
 
     /// The time, which never runs backwards on this device: a clock set back does not extend a lease (rule 8).
     pub(crate) fn now(&self) -> Timestamp {
-        let read = self.env.now();
-        let high = self.clock_high.fetch_max(read.0, Ordering::SeqCst);
-        if read.0 > high.saturating_add(CLOCK_STEP_MS) {
-            // Best effort: the account has the time of each check too, and a full disk must not stop the clock.
-            if let Ok(bytes) = encode(&read) {
-                let _ = self.state.put_all(&[(doc::CLOCK, Some(&bytes))]);
-            }
+        let read = self.time.read();
+        // Best effort: the account has the time of each check too, and a full disk must not stop the clock.
+        if let Some(bytes) = read.keep.and_then(|known| encode(&known).ok()) {
+            let _ = self.state.put_all(&[(doc::CLOCK, Some(&bytes))]);
         }
-        Timestamp(read.0.max(high))
+        read.now
     }
 
     /// After a wipe: nothing is on the shelf, nothing is permitted, nothing is answered.
@@ -311,17 +339,41 @@ impl Device {
     }
 
     /// Asks policy for a permit.
-    pub(crate) fn permit(&self, view: &View, purpose: &str, now: Timestamp) -> Result<Permit, Refusal> {
+    pub(crate) fn permit(&self, view: &View, why: &Why<'_>, now: Timestamp) -> Result<Permit, Refusal> {
         if self.is_rolled_back() {
             return Err(Refusal::RolledBack);
         }
         let (Some(policy), Some(grant)) = (&view.policy, &view.grant) else { return Err(Refusal::NothingYet) };
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
-        let contact = Contact { at: view.contact };
-        let request = Request { journal_bytes, as_of: &as_of, ..Request::new(purpose, now, contact) };
+        let usage = match &why.subject {
+            Some(subject) => self.usage(policy, subject, now).map_err(Refusal::Store)?,
+            None => Usage::default(),
+        };
+        let request = Request {
+            reason: why.reason,
+            incident: why.incident,
+            clock: self.time.state(&policy.clock),
+            journal_bytes,
+            as_of: &as_of,
+            app_version: &view.app_version,
+            lease_ceiling_hours: view.managed.lease_ceiling_hours,
+            usage,
+            break_glass: view.glass.until,
+            ..Request::new(why.purpose, now, Contact { at: view.contact })
+        };
         beatcheck_policy::decide(policy, grant, request).map_err(Refusal::Denied)
     }
+}
+
+/// Why an officer checks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Why<'a> {
+    pub purpose: &'a str,
+    pub reason: &'a str,
+    pub incident: &'a str,
+    /// What it is about, for a check that is to be counted: use that is out of the ordinary is noticed by it.
+    pub subject: Option<[u8; 16]>,
 }
 
 /// Why there is no permit.

@@ -91,6 +91,7 @@ impl Device {
             let state = State::open(&home.state(), &keyring::key(&ring.keys.state))?;
             Journal::open(&home.journal(), &keyring::key(&ring.keys.journal), response.device)?;
             state.put_all(&[
+                (doc::APP_VERSION, Some(options.app_version.as_bytes())),
                 (doc::HUB, Some(options.hub.as_bytes())),
                 (doc::CA, Some(&ca)),
                 (doc::CERTIFICATES, Some(&encode(&response.certificates)?)),
@@ -98,7 +99,6 @@ impl Device {
                 (doc::ROOT, Some(&encode(&root)?)),
                 (doc::OFFICER, Some(&encode(&(&response.officer, &response.role))?)),
                 (doc::ENROLLED, Some(&encode(&env.now())?)),
-                (doc::APP_VERSION, Some(options.app_version.as_bytes())),
             ])?;
             crate::rollback::begin(&state, &*vault)?;
             crate::escrow::keep(&home, response.device, &ring.keys.journal, &root.audit_key)?;
@@ -112,10 +112,10 @@ impl Device {
         }
         let device = Self::open(&options.home, vault, env, options.pin.as_deref())?;
         let view = device.view();
-        let mut lines = vec![Line { kind: EntryKind::Enrolled {}, told: None }];
+        let mut lines = vec![Line::of(EntryKind::Enrolled {})];
         if let Some(kept) = crate::recover::Kept::find(&device.home) {
             let former = kept.device().map(|d| d.to_string()).unwrap_or_default();
-            lines.push(Line { kind: EntryKind::Succeeds { device: former, kept_bytes: kept.bytes() }, told: None });
+            lines.push(Line::of(EntryKind::Succeeds { device: former, kept_bytes: kept.bytes() }));
         }
         device.account(&view, device.now(), lines)?;
         Ok(device)

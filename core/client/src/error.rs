@@ -28,6 +28,15 @@ pub enum ClientError {
     /// The code cannot be read, or is not for this hub.
     #[error("{0}")]
     EnrolCode(String),
+    /// A break-glass was refused.
+    #[error("break-glass refused: {0}")]
+    BreakGlass(String),
+    /// A policy that was handed over was refused; the one in force stays.
+    #[error("the policy was refused: {0}")]
+    PolicyRefused(String),
+    /// MDM's configuration was refused; nothing was changed.
+    #[error("the managed configuration was refused: {0}")]
+    Managed(String),
     /// A PIN is needed, or the one given is wrong.
     #[error("the PIN is missing or wrong")]
     Pin,
@@ -80,6 +89,9 @@ impl ClientError {
             Self::AlreadyEnrolled { .. } => "already_enrolled",
             Self::Wiped => "wiped",
             Self::EnrolCode(_) => "enrol_code",
+            Self::BreakGlass(_) => "break_glass",
+            Self::PolicyRefused(_) => "policy_refused",
+            Self::Managed(_) => "managed",
             Self::Pin => "pin",
             Self::Vault(_) => "vault",
             Self::Keyring => "keyring",

@@ -146,7 +146,7 @@ impl Device {
         } else {
             if !known {
                 let kind = EntryKind::Diverged { compartment: id.to_string(), name: name.clone() };
-                self.account(&self.view(), now, vec![Line { kind, told: None }])?;
+                self.account(&self.view(), now, vec![Line::of(kind)])?;
             }
             report.suspect.push(name);
         }

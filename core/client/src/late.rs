@@ -5,7 +5,7 @@ use crate::ClientError;
 use crate::account::Line;
 use crate::check::{Found, ToldAnswer, ToldQuestion, shown};
 use crate::cover;
-use crate::device::{Device, View};
+use crate::device::{Device, View, Why};
 use crate::status::LateHit;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::{Grade, Hit, Outcome, RecordKind, Timestamp};
@@ -31,6 +31,7 @@ impl Device {
         let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
         let since = now.plus_secs(-hours * 3600);
         self.journal.purge_told(since)?;
+        self.journal.purge_asked(now.plus_secs(-crate::usage::COUNTED_S))?;
         let ids: BTreeMap<String, String> =
             view.grant.iter().flat_map(|g| &g.compartments).map(|c| (c.name.clone(), c.id.to_string())).collect();
         let mut late = Vec::new();
@@ -46,7 +47,7 @@ impl Device {
                 change: l.change.into(),
                 shown: shown(&l.hits, &ids),
             };
-            let audit_seq = self.account(view, now, vec![Line { kind, told: None }])?;
+            let audit_seq = self.account(view, now, vec![Line::of(kind)])?;
             self.journal.add_late_hit(&LateHitRow {
                 seq: audit_seq,
                 reference: l.reference.clone(),
@@ -72,7 +73,9 @@ impl Device {
         let question: ToldQuestion = serde_json::from_str(&told.query_json).ok()?;
         let before: ToldAnswer = serde_json::from_str(&told.told_json).ok()?;
         // No longer permitted: nothing may be looked at, so nothing can be told.
-        let permit = self.permit(view, &question.purpose, now).ok()?;
+        let why =
+            Why { purpose: &question.purpose, reason: &question.reason, incident: &question.incident, subject: None };
+        let permit = self.permit(view, &why, now).ok()?;
         let kind = question.query.kind();
         let covered = cover::of(&self.sight(view, false), Some(&permit), question.query.searches(), now);
         let Found { mut hits, .. } = self.search(&permit, &covered, &question.query, now).ok()?;

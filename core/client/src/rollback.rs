@@ -86,7 +86,7 @@ impl Device {
         tracing::warn!(counter, known, "files of this device were put back");
         self.state.put_all(&[(doc::ROLLED_BACK, Some(&encode(&(counter, known))?))])?;
         self.rolled_back.store(true, Ordering::SeqCst);
-        let line = Line { kind: EntryKind::RolledBack { counter, known }, told: None };
+        let line = Line::of(EntryKind::RolledBack { counter, known });
         self.account(&self.view(), self.now(), vec![line])?;
         Ok(())
     }

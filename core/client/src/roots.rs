@@ -56,7 +56,7 @@ impl Device {
         // Killed before this, the next opening sees that the escrow is for another key.
         let journal = zeroize::Zeroizing::new(self.ring().keys.journal);
         escrow::keep(&self.home, self.device, &journal, &self.trusted().root.audit_key)?;
-        let line = Line { kind: EntryKind::RootAdopted { version }, told: None };
+        let line = Line::of(EntryKind::RootAdopted { version });
         self.account(&self.view(), self.now(), vec![line])?;
         Ok(())
     }

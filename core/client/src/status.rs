@@ -2,8 +2,9 @@
 
 use crate::ClientError;
 use crate::cover;
-use crate::device::{Device, View};
+use crate::device::{Device, View, Why};
 use beatcheck_model::{Arriving, CoverageState, RecordKind, Timestamp};
+use beatcheck_policy::ClockState;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -44,8 +45,23 @@ pub struct DeviceStatus {
     pub next_sync: Option<Timestamp>,
     /// Set: files of this device were put back; nothing is answered until the hub was heard and goes on with its account.
     pub rolled_back: bool,
+    /// What is to be thought of the clock.
+    pub clock: ClockStatus,
+    /// Until when a break-glass holds, if one was used.
+    pub break_glass_until: Option<Timestamp>,
     /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
+}
+
+/// What is to be thought of the clock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockStatus {
+    /// `sound`, `behind` (what the hub has signed), or `unsure` (restarted, and too long without the hub).
+    pub state: String,
+    /// Whether the time is the hub's, counted on by the machine; if not, it is the clock's on the wall.
+    pub anchored: bool,
+    /// Minutes of use without that since the last contact.
+    pub unsure_minutes: u32,
 }
 
 /// State of a compartment.
@@ -130,7 +146,8 @@ impl Device {
         let now = self.now();
         let limits = view.policy.as_ref().map(|p| p.limits.clone()).unwrap_or_default();
         let has_contact = view.contact != Timestamp::default();
-        let lease_ends = has_contact.then(|| view.contact.plus_secs(i64::from(limits.lease_hours) * 3600));
+        let lease_hours = view.managed.lease_ceiling_hours.map_or(limits.lease_hours, |c| c.min(limits.lease_hours));
+        let lease_ends = has_contact.then(|| view.contact.plus_secs(i64::from(lease_hours) * 3600));
         let role = view.grant.as_ref().map(|g| g.role.clone());
         let purposes = match (&view.policy, &role) {
             (Some(p), Some(r)) => p.roles.get(r).map(|r| r.purposes.clone()).unwrap_or_default(),
@@ -155,6 +172,8 @@ impl Device {
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             rolled_back: self.is_rolled_back(),
+            clock: self.clock_status(&view),
+            break_glass_until: view.glass.until.filter(|until| now < *until),
             staged_bytes: self.staged_bytes(),
         })
     }
@@ -162,9 +181,10 @@ impl Device {
     fn compartment_status(&self, view: &Arc<View>, now: Timestamp) -> Result<Vec<CompartmentStatus>, ClientError> {
         let sight = self.sight(view, true);
         // What any purpose of the role permits: the state shown here does not depend on one.
-        let purpose = view.grant.as_ref().zip(view.policy.as_ref());
-        let purpose = purpose.and_then(|(g, p)| p.roles.get(&g.role)?.purposes.first().cloned()).unwrap_or_default();
-        let permit = self.permit(view, &purpose, now).ok();
+        let purpose = self.any_purpose(view);
+        let owed = "status";
+        let why = Why { purpose: &purpose, reason: owed, incident: owed, subject: None };
+        let permit = self.permit(view, &why, now).ok();
         let mut out = Vec::new();
         for kind in RecordKind::ALL {
             for c in cover::of(&sight, permit.as_ref(), &[kind], now) {
@@ -193,6 +213,17 @@ impl Device {
             }
         }
         Ok(out)
+    }
+
+    fn clock_status(&self, view: &View) -> ClockStatus {
+        let rule = view.policy.as_ref().map(|p| p.clock.clone()).unwrap_or_default();
+        let state = match self.time.state(&rule) {
+            ClockState::Sound => "sound",
+            ClockState::Behind { .. } => "behind",
+            ClockState::Unsure => "unsure",
+        };
+        let (anchored, unsure_minutes) = self.time.anchored();
+        ClockStatus { state: state.into(), anchored, unsure_minutes }
     }
 
     fn journal_status(&self) -> Result<JournalStatus, ClientError> {

@@ -106,7 +106,7 @@ impl Device {
         let _ = std::fs::remove_dir_all(self.home.staging());
         self.env.step("wipe: staged");
         let order = intent.order.map(|o| o.to_string());
-        let line = Line { kind: EntryKind::Wiped { by: intent.by.clone(), order }, told: None };
+        let line = Line::of(EntryKind::Wiped { by: intent.by.clone(), order });
         self.account_once(&view, ONCE, intent.order, line)?;
         self.env.step("wipe: account");
         let words = LastWords::collect(self, &view)?;

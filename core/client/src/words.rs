@@ -1,7 +1,7 @@
 //! What an officer reads or hears of an answer. Reviewed like code: could it be taken to mean more than is known?
 
 use beatcheck_model::{
-    Answer, Coverage, CoverageState, Disclosure, Grade, Hit, Outcome, RecordKind, Timestamp, WarningsState,
+    Answer, Coverage, CoverageState, Disclosure, Grade, Hit, Outcome, Reason, RecordKind, Timestamp, WarningsState,
 };
 use std::fmt::Write;
 
@@ -79,7 +79,15 @@ pub(crate) fn text(a: &Answer) -> String {
                 c.source,
                 on_its_way(c)
             ),
-            CoverageState::Withheld => writeln!(t, "NOT searched: {} (withheld by policy).", c.source),
+            CoverageState::Withheld => {
+                let why = match c.withheld.as_deref() {
+                    Some("lease") => "its lease ended: connect and sync",
+                    Some("too_old") => "its extract is too old: withheld by policy",
+                    Some("break_glass") => "the lease ended, and break-glass does not open it",
+                    _ => "withheld by policy",
+                };
+                writeln!(t, "NOT searched: {} ({why}).", c.source)
+            }
         };
         if c.state.searched() && c.unsearchable > 0 && a.kind == RecordKind::Vehicle {
             let _ = match c.unsearchable {
@@ -90,6 +98,23 @@ pub(crate) fn text(a: &Answer) -> String {
     }
     let _ = write!(t, "{} Reference {}.", a.confirm, a.reference);
     t
+}
+
+/// That use is out of the ordinary: the officer is to know that it is on record as that.
+pub(crate) fn unusual(what: &str) -> Reason {
+    let text = match what {
+        "many_checks" => "many checks within an hour: this is on record as out of the ordinary",
+        _ => "this subject was checked again and again: this is on record as out of the ordinary",
+    };
+    Reason { code: what.into(), text: text.into() }
+}
+
+/// That an answer stands on a break-glass.
+pub(crate) fn break_glass(until: Timestamp) -> Reason {
+    let text = format!(
+        "BREAK-GLASS until {until}: the lease has ended; warnings and stolen vehicles only, and all of it is on record"
+    );
+    Reason { code: "break_glass".into(), text }
 }
 
 fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {

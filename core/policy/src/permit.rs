@@ -75,10 +75,11 @@ impl Permit {
         if self.glass.contains(id) { &Hidden::ALL } else { &self.hide }
     }
 
-    /// Whether a group of fields is hidden in every compartment that may be read: a question by it cannot be answered.
+    /// Whether a group of fields is hidden in any compartment that may be read: then nothing is searched by it, or the order
+    /// of an answer would tell what is not shown.
     #[must_use]
-    pub fn hides_everywhere(&self, what: Hidden) -> bool {
-        self.compartments.iter().all(|id| self.hides(id).contains(&what))
+    pub fn hides_any(&self, what: Hidden) -> bool {
+        self.hide.contains(&what) || !self.glass.is_empty()
     }
 
     /// Whether it stands on a break-glass.

@@ -8,7 +8,7 @@ mod load;
 
 use beatcheck_model::RecordKind;
 use beatcheck_search::{DobQuery, PersonPlan, VehiclePlan, fold_vrm};
-use beatcheck_store::{Checkpoint, Compartment, Journal, Shelf};
+use beatcheck_store::{Checkpoint, Compartment, Journal, Made, Shelf};
 use beatcheck_wire::batch::{Change, Op};
 use common::*;
 use load::{a_person, a_vehicle};
@@ -132,7 +132,7 @@ fn main() {
 
     let journal = Journal::open(&dir.path().join("j"), &key(2), compartment(50)).unwrap();
     spread("journal append", 200, |_| {
-        journal.append(1, &mut |_, _| Ok((vec![7; 700], None))).unwrap();
+        journal.append(1, &mut |_, _| Ok(Made { sealed: vec![7; 700], ..Made::default() })).unwrap();
     });
 
     let persons = loaded(dir.path(), RecordKind::Person, n, a_person);

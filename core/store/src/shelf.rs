@@ -1,9 +1,10 @@
 //! The open compartments, and every way to read a record.
 //!
 //! A reader takes the whole shelf as it is at that moment (an `Arc`), so that swapping a compartment in or out never
-//! waits for a check and no check waits for it (rule 10). A compartment taken away lives until its last reader is done.
+//! waits for a check and no check waits for it (rule 10). What the permit hides is taken out here. A compartment taken away lives until its last reader is done.
 
 use crate::StoreError;
+use crate::mask::mask;
 use crate::persons::{self, PersonCandidates};
 use crate::pool::Read;
 use crate::records::{self, Compartment};
@@ -12,6 +13,7 @@ use beatcheck_policy::Permit;
 use beatcheck_search::{PersonPlan, VehiclePlan};
 use beatcheck_wire::CompartmentId;
 use beatcheck_wire::mark_index::MarkIndex;
+use beatcheck_wire::policy::Hidden;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -186,10 +188,12 @@ impl Shelf {
         found.sort_by_key(|(rank, _)| *rank);
         more |= found.len() > CANDIDATES_MAX;
         found.truncate(CANDIDATES_MAX);
-        Ok(VehicleCandidates { candidates: found.into_iter().map(|(_, c)| c).collect(), unread, more })
+        let candidates = found.into_iter().map(|(_, c)| seen(permit, c)).collect();
+        Ok(VehicleCandidates { candidates, unread, more })
     }
 
-    /// The records of permitted compartments that say to be linked with the one of this key, at most 50 of each.
+    /// The records of permitted compartments that say to be linked with the one of this key, at most 50 of each; of those
+    /// that do not hide it.
     ///
     /// # Errors
     /// As [`Shelf::vehicles`].
@@ -197,8 +201,11 @@ impl Shelf {
         let mut out = Vec::new();
         for kind in [RecordKind::Vehicle, RecordKind::Person] {
             for (id, compartment) in self.permitted(permit, kind) {
+                if key.is_empty() || permit.hides(&id).contains(&Hidden::Links) {
+                    continue;
+                }
                 let records = records::linking(compartment.read()?.conn()?, key)?;
-                out.extend(records.into_iter().map(|record| Candidate { compartment: id, record }));
+                out.extend(records.into_iter().map(|record| seen(permit, Candidate { compartment: id, record })));
             }
         }
         Ok(out)
@@ -218,6 +225,7 @@ impl Shelf {
             persons::candidates(&self.permitted(permit, RecordKind::Person), &plan)?
         };
         found.variants = variants;
+        found.candidates = found.candidates.into_iter().map(|c| seen(permit, c)).collect();
         Ok(found)
     }
 
@@ -248,7 +256,10 @@ impl Shelf {
         id: &RecordId,
     ) -> Result<Option<Record>, StoreError> {
         match self.get(compartment).filter(|_| permit.allows(compartment)) {
-            Some(c) => records::by_id(c.read()?.conn()?, id),
+            Some(c) => {
+                let record = records::by_id(c.read()?.conn()?, id)?;
+                Ok(record.map(|r| mask(r, permit.hides(compartment))))
+            }
             None => Ok(None),
         }
     }
@@ -271,6 +282,11 @@ impl Shelf {
         *held = Arc::new(next);
         out
     }
+}
+
+/// A candidate as the permit lets it be seen.
+fn seen(permit: &Permit, c: Candidate) -> Candidate {
+    Candidate { record: mask(c.record, permit.hides(&c.compartment)), ..c }
 }
 
 /// The records of one file that bear a key asked, each once, with the rank of the first key that found it.

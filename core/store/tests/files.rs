@@ -6,7 +6,7 @@ mod common;
 
 use beatcheck_model::{PartialDate, RecordKind, Timestamp};
 use beatcheck_store::{
-    Compartment, FLUSH_EVERY_MS, Journal, LateHitRow, Staging, State, StoreError, Told, shred_file, write_atomic,
+    Compartment, FLUSH_EVERY_MS, Journal, LateHitRow, Made, Staging, State, StoreError, Told, shred_file, write_atomic,
 };
 use beatcheck_wire::Hash32;
 use common::*;
@@ -54,7 +54,9 @@ fn no_plaintext_in_any_file() {
     persons.apply(1, &mut stream(&delta), &published.checkpoint()).unwrap();
     let journal = Journal::open(&at("j"), &key(2), compartment(50)).unwrap();
     let told = Told { reference: "R1".into(), at: Timestamp(5), query_json: QUESTION.into(), told_json: TOLD.into() };
-    journal.append(1, &mut |_, _| Ok((vec![1; 40], Some(told.clone())))).unwrap();
+    journal
+        .append(1, &mut |_, _| Ok(Made { sealed: vec![1; 40], told: Some(told.clone()), ..Made::default() }))
+        .unwrap();
     let state = State::open(&at("s"), &key(3)).unwrap();
     state.put_all(&[(DOCUMENT, Some(SURNAME.as_bytes()))]).unwrap();
     let staging = Staging::open(&at("staged"), &key(4)).unwrap();
@@ -212,7 +214,9 @@ fn late_hits_and_what_was_told_are_kept_until_purged() {
         query_json: QUESTION.into(),
         told_json: TOLD.into(),
     };
-    journal.append(3, &mut |i, _| Ok((vec![0], (i != 1).then(|| told(i as i64))))).unwrap();
+    journal
+        .append(3, &mut |i, _| Ok(Made { sealed: vec![0], told: (i != 1).then(|| told(i as i64)), ..Made::default() }))
+        .unwrap();
     journal.ack(3).unwrap();
     let seqs = |since| journal.told_since(Timestamp(since), 10).unwrap().iter().map(|t| t.0).collect::<Vec<_>>();
     assert_eq!(seqs(0), [3, 1]);

@@ -4,7 +4,7 @@
 
 mod common;
 
-use beatcheck_store::{Journal, RESERVE_BYTES, StoreError};
+use beatcheck_store::{Journal, Made, RESERVE_BYTES, StoreError};
 use beatcheck_wire::journal::{MAX_ENTRY_BYTES, SealedEntry, genesis, verify_chain};
 use common::*;
 use std::path::Path;
@@ -15,7 +15,8 @@ fn open(path: &Path) -> Journal {
 }
 
 fn add(journal: &Journal, count: usize) -> Result<u64, StoreError> {
-    journal.append(count, &mut |i, seq| Ok((format!("sealed {i} {seq}").into_bytes(), None)))
+    journal
+        .append(count, &mut |i, seq| Ok(Made { sealed: format!("sealed {i} {seq}").into_bytes(), ..Made::default() }))
 }
 
 #[test]
@@ -55,9 +56,11 @@ fn a_chain_from_the_device_through_acknowledgement_and_reopening() {
 fn an_entry_that_cannot_be_made_takes_the_others_with_it() {
     let dir = tempdir().unwrap();
     let journal = open(&dir.path().join("j"));
-    let refused = journal.append(3, &mut |i, _| if i == 2 { Err(StoreError::Closed) } else { Ok((vec![1], None)) });
+    let refused = journal.append(3, &mut |i, _| {
+        if i == 2 { Err(StoreError::Closed) } else { Ok(Made { sealed: vec![1], ..Made::default() }) }
+    });
     assert!(refused.is_err());
-    let large = journal.append(1, &mut |_, _| Ok((vec![0; MAX_ENTRY_BYTES + 1], None)));
+    let large = journal.append(1, &mut |_, _| Ok(Made { sealed: vec![0; MAX_ENTRY_BYTES + 1], ..Made::default() }));
     assert!(matches!(large, Err(StoreError::Wire(_))));
     assert_eq!(journal.stats().unwrap().last_seq, 0);
     assert_eq!(add(&journal, 1).unwrap(), 1);
@@ -91,7 +94,7 @@ fn a_full_disk_uses_the_reserve_and_then_refuses() {
     let journal = open(&path);
     assert_eq!(reserve.metadata().unwrap().len(), RESERVE_BYTES);
     let large = |seq: u64| vec![seq as u8; 20_000];
-    let append = || journal.append(1, &mut |_, seq| Ok((large(seq), None)));
+    let append = || journal.append(1, &mut |_, seq| Ok(Made { sealed: large(seq), ..Made::default() }));
     append().unwrap();
     // Full but for the reserve: this one is written, and the reserve is gone.
     journal.set_max_pages_while_reserved(12).unwrap();

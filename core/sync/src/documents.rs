@@ -78,6 +78,7 @@ impl Machine {
         // A sync that starts again may be given another grant: neither may go back behind this one.
         self.held.grant = Some(grant.clone());
         self.held.policy_version = policy.policy_version;
+        self.held.policy_issued = policy.issued;
         self.grant = Some(grant.clone());
         Ok(vec![Do::AdoptGrant { grant: grant.into(), policy: policy.into(), bundle: bundle.into() }])
     }

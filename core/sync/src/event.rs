@@ -27,6 +27,8 @@ pub struct Held {
     pub grant: Option<Grant>,
     /// Version of the policy in force.
     pub policy_version: u64,
+    /// When it was signed.
+    pub policy_issued: Timestamp,
     /// Compartments in the store.
     pub compartments: BTreeMap<CompartmentId, HeldCompartment>,
     /// Dictionaries kept, by hash of their segment.

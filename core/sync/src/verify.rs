@@ -43,6 +43,10 @@ pub(crate) fn grant(bundle: &GrantBundle, held: &Held, trust: &Trust) -> Result<
         let (found, known) = (policy.policy_version, held.policy_version.max(grant.policy_version));
         return Err(SyncFault::Replayed { what: "policy", found, known });
     }
+    // A number can be raised by who has an old key only if time can be turned back too.
+    if policy.policy_version > held.policy_version && policy.issued < held.policy_issued {
+        return Err(SyncFault::Replayed { what: "policy", found: policy.policy_version, known: held.policy_version });
+    }
     for c in &grant.compartments {
         for (epoch, hash) in &c.epochs {
             let named =

@@ -11,6 +11,7 @@ mod wipe;
 
 pub use list::{Order, OrderFilter, OrderKind, OrderState};
 pub(crate) use receipts::{note_receipts, note_report};
+pub(crate) use wipe::sign_again;
 pub use wipe::{FLEET_WIPE_LIFE_S, WIPE_LIFE_S};
 
 use crate::{Hub, HubError, keys};

@@ -210,10 +210,9 @@ pub(crate) fn sign_again(conn: &Connection, keys: [&SigningKey; 2], now: Timesta
         "SELECT id, first_signed, second_signed IS NOT NULL FROM device_order
          WHERE kind <> 'purge' AND obeyed IS NULL AND cancelled IS NULL AND expires > ?1",
     )?;
-    let mut rows = open.query([now.0])?;
-    let mut signed = 0;
-    while let Some(r) = rows.next()? {
-        let (id, first, twice): ([u8; 16], Vec<u8>, bool) = (r.get(0)?, r.get(1)?, r.get(2)?);
+    let all: Vec<([u8; 16], Vec<u8>, bool)> =
+        open.query_map([now.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?.collect::<Result<_, _>>()?;
+    for (id, first, twice) in &all {
         let payload = first.get(OVERHEAD..).ok_or(WireError::Truncated)?;
         let first = keys[0].sign_bytes(DocKind::WipeOrder, payload);
         let second = twice.then(|| keys[1].sign_bytes(DocKind::WipeOrder, payload));
@@ -221,7 +220,6 @@ pub(crate) fn sign_again(conn: &Connection, keys: [&SigningKey; 2], now: Timesta
             "UPDATE device_order SET first_signed = ?2, second_signed = ?3 WHERE id = ?1",
             params![id, first, second],
         )?;
-        signed += 1;
     }
-    Ok(signed)
+    Ok(all.len())
 }

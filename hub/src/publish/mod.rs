@@ -15,6 +15,7 @@ mod gc;
 mod next;
 mod path;
 mod prefix;
+mod sign_again;
 mod state_at;
 
 pub use compartments::CompartmentInfo;
@@ -22,11 +23,12 @@ pub use gc::GC_AFTER_S;
 
 pub(crate) use cut::with_salt;
 pub(crate) use path::cheapest;
+pub(crate) use sign_again::sign_again;
 pub(crate) use state_at::{StateAt, rows_of_ranges, sums_at};
 
-use crate::{Hub, HubError, Keys, Progress};
+use crate::{Hub, HubError, Progress};
 use beatcheck_model::Timestamp;
-use beatcheck_wire::envelope::{DocKind, OVERHEAD};
+use beatcheck_wire::envelope::{DocKind, OVERHEAD, SigningKey};
 use beatcheck_wire::{CompartmentId, Hash32, Head, Manifest, ManifestSet, WireError};
 use next::New;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
@@ -132,7 +134,7 @@ impl Hub {
             "INSERT OR IGNORE INTO manifest_set (hash, made_at, bytes) VALUES (?1, ?2, ?3)",
             params![set_hash.0, now.0, set_bytes],
         )?;
-        let (head, _) = sign_head(&tx, &keys, set_hash, now)?;
+        let (head, _) = sign_head(&tx, &keys.publish, set_hash, now)?;
         tx.commit()?;
         self.changed();
         // What is published is published: the next one tries again to delete.
@@ -159,7 +161,7 @@ impl Hub {
         let Some((head, _)) = read_head(&tx)? else {
             return Err(HubError::Refused("nothing was published yet: run `beatcheck hub publish` first".into()));
         };
-        let (_, bytes) = sign_head(&tx, &keys, head.set_hash, self.now())?;
+        let (_, bytes) = sign_head(&tx, &keys.publish, head.set_hash, self.now())?;
         tx.commit()?;
         self.changed();
         Ok(bytes)
@@ -242,7 +244,12 @@ fn read_head(conn: &Connection) -> Result<Option<(Head, Vec<u8>)>, HubError> {
     bytes.map(|b| Ok((payload(&b, "head")?, b))).transpose()
 }
 
-fn sign_head(conn: &Connection, keys: &Keys, set_hash: Hash32, now: Timestamp) -> Result<(Head, Vec<u8>), HubError> {
+fn sign_head(
+    conn: &Connection,
+    key: &SigningKey,
+    set_hash: Hash32,
+    now: Timestamp,
+) -> Result<(Head, Vec<u8>), HubError> {
     let last: u64 = conn.query_row("SELECT COALESCE(MAX(version), 0) FROM head", [], |r| r.get(0))?;
     let head = Head {
         head_version: last + 1,
@@ -251,7 +258,7 @@ fn sign_head(conn: &Connection, keys: &Keys, set_hash: Hash32, now: Timestamp) -
         set_hash,
         ask_again_s: ASK_AGAIN_S,
     };
-    let bytes = keys.publish.sign(DocKind::Head, &head)?;
+    let bytes = key.sign(DocKind::Head, &head)?;
     conn.execute(
         "INSERT INTO head (version, set_hash, issued, expires, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![head.head_version, set_hash.0, head.issued.0, head.expires.0, bytes],

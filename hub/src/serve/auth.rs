@@ -12,6 +12,8 @@ use rustls_pki_types::CertificateDer;
 pub(crate) const PROTOCOL_HEADER: &str = "x-beatcheck-protocol";
 /// The only route for those without a certificate.
 pub(crate) const ENROL: &str = "/v1/enrol";
+pub(crate) const NONCE: &str = "/v1/nonce";
+pub(crate) const SHIFT: &str = "/v1/shift";
 pub(crate) const RENEW: &str = "/v1/renew";
 pub(crate) const JOURNAL: &str = "/v1/journal";
 /// Before a segment's hash: all that a relay may ask for.

@@ -91,10 +91,11 @@ pub(super) async fn watch_other_processes(hub: Hub) {
 }
 
 /// What changes whenever something is published, or said of any device.
-fn state(hub: &Hub) -> Result<(u64, u64), HubError> {
+fn state(hub: &Hub) -> Result<(u64, u64, u64), HubError> {
     let sql =
-        "SELECT (SELECT COALESCE(MAX(version), 0) FROM head), (SELECT COALESCE(SUM(grant_version), 0) FROM device)";
-    Ok(hub.conn()?.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?)))?)
+        "SELECT (SELECT COALESCE(MAX(version), 0) FROM head), (SELECT COALESCE(SUM(grant_version), 0) FROM device),
+               (SELECT MAX(version) FROM root_document)";
+    Ok(hub.conn()?.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?)
 }
 
 /// The answer, and whether it says anything that the device does not know.

@@ -1,7 +1,7 @@
 //! The routes of protocol 1. Bodies are binary (postcard, signed documents, segments); refusals are JSON.
 
 use super::ApiError;
-use super::auth::{self, Asker, ENROL, JOURNAL, PROTOCOL_HEADER, Peer, RENEW};
+use super::auth::{self, Asker, ENROL, JOURNAL, NONCE, PROTOCOL_HEADER, Peer, RENEW, SHIFT};
 use super::catch_up::{self, MAX_SYNC_BYTES};
 use super::pace::{self, MAX_IN_FLIGHT, Pace};
 use super::range::{Ranged, ranged};
@@ -16,6 +16,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use beatcheck_wire::journal::MAX_BATCH_BYTES;
+use beatcheck_wire::kept::MAX_CHUNK_BYTES;
 use beatcheck_wire::segment::MAX_SEGMENT;
 use beatcheck_wire::{CompartmentId, Hash32, PROTOCOL_VERSION};
 use serde::Serialize;
@@ -26,6 +27,8 @@ use tokio::sync::{Semaphore, watch};
 
 const MAX_ENROL_BYTES: usize = 64 * 1024;
 const MAX_RENEW_BYTES: usize = 16 * 1024;
+/// An ID token and its length.
+const MAX_SHIFT_BYTES: usize = 16 * 1024;
 /// The signature and the lengths around a batch.
 const MAX_UPLOAD_BYTES: usize = MAX_BATCH_BYTES + 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -42,6 +45,7 @@ pub(super) type Answer = Result<Response, ApiError>;
 pub(super) type Posted = Result<Bytes, BytesRejection>;
 
 const SYNC: &str = "/v1/sync";
+const KEPT: &str = "/v1/kept-account";
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -88,7 +92,10 @@ pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
         .route("/v1/segment/{hash}", get(segment))
         .route("/v1/grant", get(grant))
         .route(JOURNAL, post(journal).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES)))
+        .route(KEPT, post(kept_account).layer(DefaultBodyLimit::max(MAX_CHUNK_BYTES)))
         .route(RENEW, post(renew).layer(DefaultBodyLimit::max(MAX_RENEW_BYTES)))
+        .route(NONCE, post(nonce).layer(DefaultBodyLimit::max(0)))
+        .route(SHIFT, post(shift).layer(DefaultBodyLimit::max(MAX_SHIFT_BYTES)))
         .route(ENROL, post(enrol).layer(DefaultBodyLimit::max(MAX_ENROL_BYTES)))
         .fallback(|| async { ApiError::not_found("route") })
         .method_not_allowed_fallback(|| async {
@@ -140,8 +147,23 @@ async fn gate(
 }
 
 const SEGMENT: &str = "/v1/segment/";
-const ROUTES: [&str; 12] =
-    ["sync", "head", "set", "manifest", "catalogue", "segment", "grant", "sums", "rows", "journal", "renew", "enrol"];
+const ROUTES: &[&str] = &[
+    "sync",
+    "kept-account",
+    "head",
+    "set",
+    "manifest",
+    "catalogue",
+    "segment",
+    "grant",
+    "sums",
+    "rows",
+    "journal",
+    "renew",
+    "enrol",
+    "nonce",
+    "shift",
+];
 
 /// Runs database work where it may block.
 pub(super) async fn blocking<T: Send + 'static>(
@@ -163,9 +185,23 @@ async fn renew(State(hub): State<Hub>, Extension(device): Extension<Device>, bod
     blocking(move || encode(&hub.renew(device.id, &request)?)).await
 }
 
+async fn nonce(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {
+    blocking(move || encode(&hub.login_nonce(&device)?)).await
+}
+
+async fn shift(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
+    let request = decode("shift request", body)?;
+    blocking(move || encode(&hub.start_shift(&device, &request)?)).await
+}
+
 async fn journal(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let upload = decode("journal upload", body)?;
     blocking(move || encode(&hub.take_journal(&device, &upload)?)).await
+}
+
+async fn kept_account(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
+    let chunk = decode("piece of a kept account", body)?;
+    blocking(move || encode(&hub.take_kept(&device, &chunk)?)).await
 }
 
 async fn grant(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {

@@ -194,13 +194,14 @@ impl Wanting {
         let rng = ring::rand::SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &rng).unwrap();
         let receipt = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &rng).unwrap();
+        let secret = EnrolCode::parse(code).unwrap().secret;
         let request = EnrolRequest {
             version: beatcheck_wire::enrol::VERSION,
-            secret: EnrolCode::parse(code).unwrap().secret,
+            secret,
             csr: csr.der().to_vec(),
             receipt_key: receipt.public_key().as_ref().to_vec(),
             vault: "desk".into(),
-            attestation: vec![],
+            attestation: desk_attestation(&key, &secret),
             app_version: "test".into(),
             asset: String::new(),
             id_token: String::new(),
@@ -246,4 +247,9 @@ pub fn time(text: &str) -> Timestamp {
 
 pub fn id(n: u8) -> CompartmentId {
     CompartmentId([n; 16])
+}
+
+/// What the desk vault attests: that it has the key.
+pub fn desk_attestation(key: &rcgen::KeyPair, secret: &[u8; 16]) -> Vec<u8> {
+    rcgen::SigningKey::sign(key, &beatcheck_wire::enrol::attestation_challenge(secret)).unwrap()
 }

@@ -29,6 +29,8 @@ pub(super) struct Arrived {
 pub(super) struct Asking {
     pub(super) transport: Arc<Transport>,
     pub(super) question: CatchUpRequest,
+    /// Whom the hub tells the time.
+    pub(super) time: Arc<crate::clock::Timekeeper>,
     /// The head that is held, for an answer that says it is still the one.
     pub(super) head: Option<Vec<u8>>,
     pub(super) arrived: Mutex<Arrived>,
@@ -69,6 +71,7 @@ impl Asking {
         if answer.version != VERSION {
             return Err(broken("the hub's answer has another version: update the app or the hub"));
         }
+        self.time.hub_said(answer.time);
         let head = answer.head.or_else(|| self.head.clone()).ok_or_else(|| broken("the hub's answer has no head"))?;
         self.arrived(|a| {
             let all = answer.documents.into_iter().chain(answer.segments);

@@ -60,7 +60,7 @@ impl Run<'_> {
         }
         let receipts = gone.iter().zip(&names).map(|(id, name)| {
             let kind = EntryKind::CompartmentWithdrawn { compartment: id.to_string(), name: name.clone() };
-            Line { kind, told: None }
+            Line::of(kind)
         });
         let receipts: Vec<Line> = receipts.collect();
         if !receipts.is_empty() {
@@ -82,7 +82,7 @@ impl Run<'_> {
         device.env.step("grant: kept");
         let version = policy.policy_version;
         if before.policy.as_ref().is_none_or(|p| p.policy_version != version) {
-            let line = Line { kind: EntryKind::PolicyApplied { version }, told: None };
+            let line = Line::of(EntryKind::PolicyApplied { version });
             device.account(&device.view(), device.now(), vec![line])?;
         }
         self.report.withdrawn.extend(names);

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::ClientError;
-use crate::device::{Device, View, doc, encode};
+use crate::device::{Device, View, encode};
 use crate::keyring::RECEIPT_LABEL;
 use crate::transport::{LinkFault, Transport};
 use beatcheck_sync::Event;
@@ -92,7 +92,6 @@ impl Device {
 impl Device {
     /// What this device says of itself.
     fn describe(&self, view: &View, pending: u64) -> Result<DeviceReport, ClientError> {
-        let app = self.state.get(doc::APP_VERSION)?.unwrap_or_default();
         let low = self.journal.stats()?.reserve_low;
         let held_back = view.grant.as_ref().is_some_and(|g| g.wipe);
         let problems = [
@@ -102,7 +101,7 @@ impl Device {
             ("wipe_unsigned", held_back),
         ];
         Ok(DeviceReport {
-            app_version: String::from_utf8_lossy(&app).into_owned(),
+            app_version: self.app_version()?,
             pending,
             root_version: self.trusted().root.root_version,
             counter: self.counter(),

@@ -51,7 +51,7 @@ impl LastWords {
             policy_version: view.policy.as_ref().map_or(0, |p| p.policy_version),
             grant_version: view.grant.as_ref().map_or(0, |g| g.grant_version),
             receipts: device.journal.receipts(MAX_RECEIPTS)?,
-            app_version: String::from_utf8_lossy(&device.state.get(doc::APP_VERSION)?.unwrap_or_default()).into_owned(),
+            app_version: device.app_version()?,
             root_version: device.trusted().root.root_version,
         })
     }

@@ -144,6 +144,7 @@ impl Device {
         let (held, relay) = (self.held()?, self.relay_link());
         let asking = Arc::new(Asking {
             transport: Arc::clone(&transport),
+            time: Arc::clone(&self.time),
             question: question(&held, self.trusted().root.root_version, options),
             head: self.state.get(doc::HEAD)?,
             arrived: Mutex::default(),
@@ -216,6 +217,7 @@ impl Device {
             head_hash: get(doc::HEAD)?.map(|b| Hash32::of(&b)),
             set_hash: get(doc::SET_HASH)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
             policy_version: view.policy.as_ref().map_or(0, |p| p.policy_version),
+            policy_issued: view.policy.as_ref().map(|p| p.issued).unwrap_or_default(),
             grant: view.grant.clone(),
             dictionaries: self.dictionaries()?,
             indexed: self.shelf.indexed().into_iter().collect(),

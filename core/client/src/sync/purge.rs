@@ -62,7 +62,7 @@ impl Run<'_> {
                 name: named(&p.compartment),
                 order: p.order.to_string(),
             };
-            device.account_once(&view, &format!("purge/{}", p.order), Some(p.order), Line { kind, told: None })?;
+            device.account_once(&view, &format!("purge/{}", p.order), Some(p.order), Line::of(kind))?;
             device.env.step("purge: receipt");
         }
         Ok(())

@@ -82,7 +82,7 @@ impl Worker<'_> {
         let name = device.name(&id);
         let kind =
             EntryKind::Repaired { compartment: id.to_string(), name: name.clone(), rows: changed, rebuilt: false };
-        device.account(&device.view(), device.now(), vec![Line { kind, told: None }])?;
+        device.account(&device.view(), device.now(), vec![Line::of(kind)])?;
         device.reload()?;
         Ok(Some(Mended { compartment: name, rows: changed, bytes, rebuilt: false }))
     }

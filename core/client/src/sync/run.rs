@@ -131,10 +131,10 @@ impl<'a> Run<'a> {
     fn local(&mut self, what: Do) -> Result<Option<Event>, ClientError> {
         Ok(match what {
             Do::Contact => {
-                let now = self.device.now();
-                self.device
-                    .state
-                    .put_all(&[(doc::CONTACT, Some(&encode(&now)?)), (doc::CLOCK, Some(&encode(&now)?))])?;
+                let (now, known) = (encode(&self.device.now())?, encode(&self.device.time.known())?);
+                // What was broken open closes: the lease is good again.
+                let documents = [(doc::CONTACT, Some(now.as_slice())), (doc::CLOCK, Some(&known)), (doc::GLASS, None)];
+                self.device.state.put_all(&documents)?;
                 self.device.reload()?;
                 None
             }
@@ -223,7 +223,7 @@ impl<'a> Run<'a> {
             consulted.extend(crate::check::consulted(&crate::cover::of(&sight, None, &[kind], now)));
         }
         consulted.iter_mut().for_each(|c| c.state = "held".into());
-        self.device.account(&view, now, vec![Line { kind: EntryKind::Synced { consulted }, told: None }])?;
+        self.device.account(&view, now, vec![Line::of(EntryKind::Synced { consulted })])?;
         for hit in self.device.watch_late_hits(&view, now)? {
             (self.progress)(SyncProgress::LateHit(hit.clone()));
             self.report.late_hits.push(hit);
@@ -255,7 +255,7 @@ impl<'a> Run<'a> {
         device.note_integrity(id, |i| (i.suspect, i.rebuilds) = (false, i.rebuilds + 1))?;
         let rows = device.view().held.get(id).map_or(0, |m| m.rows);
         let kind = EntryKind::Repaired { compartment: id.to_string(), name: name.clone(), rows, rebuilt: true };
-        device.account(&device.view(), device.now(), vec![Line { kind, told: None }])?;
+        device.account(&device.view(), device.now(), vec![Line::of(kind)])?;
         self.report.mended.push(Mended { compartment: name, rows, bytes: 0, rebuilt: true });
         device.reload()
     }

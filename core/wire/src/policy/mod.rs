@@ -114,6 +114,12 @@ impl Policy {
         own.map_or(self.limits.lease_hours, |own| own.min(self.limits.lease_hours))
     }
 
+    /// Whether devices start shifts.
+    #[must_use]
+    pub const fn has_shifts(&self) -> bool {
+        self.session.shift_key || self.session.identity_at_start
+    }
+
     fn rule(&self, compartment: &str) -> Option<&CompartmentRule> {
         self.compartments.get(compartment)
     }

@@ -123,6 +123,7 @@ impl Device {
             set_hash: self.set_hash,
             grant: self.grant.clone(),
             policy_version: self.policy_version,
+            policy_issued: Timestamp::default(),
             compartments: compartments.collect(),
             dictionaries: self.dictionaries.keys().copied().collect(),
             indexed: self.indexes.keys().copied().collect(),

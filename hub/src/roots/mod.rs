@@ -1,4 +1,15 @@
 //! The root document: whom devices trust, and the steps from one to the next.
+//!
+//! A step is drafted at the hub (which makes the new keys that it holds itself), signed wherever the root keys are, and
+//! pushed here: what devices need under the new keys is signed anew in the same transaction. Where the root key lies in
+//! the hub's directory, `Hub::root_rotate` does all three.
+
+mod draft;
+mod push;
+mod status;
+
+pub use draft::{RootChange, RootKey, generate_key, sign_root};
+pub use status::{RootKeyStatus, RootStatus};
 
 use crate::{Hub, HubError};
 use beatcheck_wire::envelope::OVERHEAD;

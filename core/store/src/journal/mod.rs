@@ -18,8 +18,13 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/journal.sql"), include_str!("../migrations/journal_once.sql")];
+mod told;
+
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/journal.sql"),
+    include_str!("../../migrations/journal_2.sql"),
+    include_str!("../../migrations/journal_once.sql"),
+];
 /// Space kept back for the account, in bytes.
 pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const LINK: usize = 32;
@@ -39,8 +44,25 @@ pub struct Told {
     pub told_json: String,
 }
 
-/// A sealed entry, and what was told with it.
-pub type Made = (Vec<u8>, Option<Told>);
+/// A sealed entry, and what is kept beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// The entry.
+    pub sealed: Vec<u8>,
+    /// What was told, for late hits.
+    pub told: Option<Told>,
+    /// If it was a check: when, and what it was about.
+    pub asked: Option<AskedAbout>,
+}
+
+/// That something was checked: counted, to notice what is out of the ordinary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedAbout {
+    /// When.
+    pub at: Timestamp,
+    /// A keyed hash of the subject: equal for equal subjects, and of no use to who does not have the key.
+    pub subject: [u8; 16],
+}
 
 /// That what an officer was told has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,76 +233,6 @@ impl Journal {
         Ok(JournalStats { last_seq, acked, pending, pending_bytes, reserve_low })
     }
 
-    /// What was told at or after `since`, latest first, at most `limit`; each with the number of its entry.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
-    pub fn told_since(&self, since: Timestamp, limit: usize) -> Result<Vec<(u64, Told)>, StoreError> {
-        let inner = self.inner();
-        let mut statement = inner.conn.prepare_cached(
-            "SELECT seq,reference,at,query,told FROM told WHERE at>=?1 ORDER BY at DESC,seq DESC LIMIT ?2",
-        )?;
-        let rows = statement.query_map((since.0, i64::try_from(limit).unwrap_or(i64::MAX)), |r| {
-            let told =
-                Told { reference: r.get(1)?, at: Timestamp(r.get(2)?), query_json: r.get(3)?, told_json: r.get(4)? };
-            Ok((uint(r, 0)?, told))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    /// Replaces what was told in the check with this entry, so that a change is noticed once; whether it was there.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] or [`StoreError::Sqlite`].
-    pub fn update_told(&self, seq: u64, told_json: &str) -> Result<bool, StoreError> {
-        self.inner().write(&mut |tx| Ok(tx.execute("UPDATE told SET told=?2 WHERE seq=?1", (int(seq), told_json))? > 0))
-    }
-
-    /// Forgets what was told before `before`, and late hits noticed before it; how many rows. Entries stay.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] or [`StoreError::Sqlite`].
-    pub fn purge_told(&self, before: Timestamp) -> Result<u64, StoreError> {
-        self.inner().write(&mut |tx| {
-            let told = tx.execute("DELETE FROM told WHERE at<?1", [before.0])?;
-            Ok((told + tx.execute("DELETE FROM late_hit WHERE at<?1", [before.0])?) as u64)
-        })
-    }
-
-    /// Keeps a late hit until it is purged.
-    ///
-    /// # Errors
-    /// [`StoreError::Full`] or [`StoreError::Sqlite`].
-    pub fn add_late_hit(&self, row: &LateHitRow) -> Result<(), StoreError> {
-        self.inner().write(&mut |tx| {
-            tx.execute(
-                "INSERT INTO late_hit(seq,reference,at,change,text) VALUES(?1,?2,?3,?4,?5)",
-                (int(row.seq), &row.reference, row.at.0, &row.change, &row.text),
-            )?;
-            Ok(())
-        })
-    }
-
-    /// Late hits noticed at or after `since`, oldest first.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
-    pub fn late_hits(&self, since: Timestamp) -> Result<Vec<LateHitRow>, StoreError> {
-        let inner = self.inner();
-        let mut statement =
-            inner.conn.prepare_cached("SELECT seq,reference,at,change,text FROM late_hit WHERE at>=?1 ORDER BY n")?;
-        let rows = statement.query_map([since.0], |r| {
-            Ok(LateHitRow {
-                seq: uint(r, 0)?,
-                reference: r.get(1)?,
-                at: Timestamp(r.get(2)?),
-                change: r.get(3)?,
-                text: r.get(4)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
     /// Limits the file's size in pages of 4 KiB, for tests of a full disk; the reserve does not help.
     #[doc(hidden)]
     pub fn set_max_pages(&self, pages: u32) -> Result<(), StoreError> {
@@ -334,7 +286,7 @@ pub(crate) fn append_in(
     let (mut seq, mut bytes) = (last, waiting(tx)?);
     for i in 0..count {
         seq += 1;
-        let (sealed, told) = make(i, seq)?;
+        let Made { sealed, told, asked } = make(i, seq)?;
         if sealed.len() > MAX_ENTRY_BYTES {
             return Err(WireError::OverLimit("a journal entry").into());
         }
@@ -345,6 +297,13 @@ pub(crate) fn append_in(
             &hash[..],
             &sealed,
         ))?;
+        if let Some(a) = asked {
+            tx.prepare_cached("INSERT INTO usage(seq,at,subject) VALUES(?1,?2,?3)")?.execute((
+                int(seq),
+                a.at.0,
+                &a.subject[..],
+            ))?;
+        }
         if let Some(t) = told {
             tx.prepare_cached("INSERT INTO told(seq,reference,at,query,told) VALUES(?1,?2,?3,?4,?5)")?
                 .execute((int(seq), t.reference, t.at.0, t.query_json, t.told_json))?;
