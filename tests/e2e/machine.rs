@@ -82,7 +82,7 @@ fn what_is_older_or_forged_is_refused() {
     let (hub, old, new, device) = two_weeks();
     let (trust, _) = trust(&hub.hub);
     let head = |held: &Held, bytes: Vec<u8>| {
-        let mut m = Machine::new(held.clone(), trust, Limits::default());
+        let mut m = Machine::new(held.clone(), trust.clone(), Limits::default());
         m.on(Event::JournalDone, now());
         m.on(Event::Head { bytes, grant_hint: None, roots: Vec::new() }, now())
     };
@@ -103,7 +103,7 @@ fn what_is_older_or_forged_is_refused() {
     assert_eq!(fault(head(&held, new.manifest.clone())).code(), "malformed");
 
     // A grant that is older than the one in force, and one for somebody else.
-    let mut m = Machine::new(held.clone(), trust, Limits::default());
+    let mut m = Machine::new(held.clone(), trust.clone(), Limits::default());
     m.on(Event::JournalDone, now());
     m.on(Event::Head { bytes: new.head.clone(), grant_hint: None, roots: Vec::new() }, now());
     let grant = hub.hub.grant_for(device).unwrap();
