@@ -163,6 +163,7 @@ async fn officers_are_whom_a_certified_provider_names() {
     fx.clock.set(now);
 
     // Out at the provider: it tells the hub, and the shift is over.
+    fx.wait(1);
     let mut login = provider.login("1234", &nonce(&device).await, &["--logout"]);
     let token = first_line(&mut login);
     let answer = shift(&device, &token).await;

@@ -43,6 +43,8 @@ const provider = new Provider(issuer, {
     rpInitiatedLogout: { enabled: true },
     devInteractions: { enabled: true },
   },
+  // The provider refuses to call addresses of its own machine, where the hub of the test is.
+  fetch: (url, { dispatcher: _, ...options }) => globalThis.fetch(url, options),
   claims: { openid: ['sub', 'officer'] },
   conformIdTokenClaims: false,
   async findAccount(_context, sub) {
@@ -50,7 +52,7 @@ const provider = new Provider(issuer, {
   },
   cookies: { keys: ['for tests only'] },
 });
-provider.on('backchannel.error', (_context, error) => process.stderr.write(`logout: ${error.message}\n`));
+provider.on('backchannel.error', (_context, error) => process.stderr.write(`logout: ${error.message} ${error.cause ?? ''}\n`));
 provider.on('server_error', (_context, error) => process.stderr.write(`provider: ${error.message}\n`));
 const server = https.createServer({ cert: readFileSync(certificate), key: readFileSync(key) }, provider.callback());
 server.listen(Number(port), '127.0.0.1', () => process.stdout.write('ready\n'));
