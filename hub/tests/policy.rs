@@ -302,3 +302,13 @@ fn it_is_signed_without_a_hub() {
         open::<Policy>(DocKind::Policy, &signed, &[SigningKey::from_seed(&[6; 32]).unwrap().verify_key()]).is_err()
     );
 }
+
+#[test]
+fn the_example_in_docs_can_be_signed() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    let block = docs.split("\n\n").skip_while(|p| !p.starts_with("    note =")).take_while(|p| p.starts_with("    "));
+    let text = block.collect::<Vec<_>>().join("\n").replace("\n    ", "\n");
+    assert!(text.contains("idle_lock_minutes"), "{text}");
+    let found = lint_policy(text.trim_start(), Some(2), None);
+    assert!(found.iter().all(|f| f.level == Level::Warning), "{found:?}");
+}
