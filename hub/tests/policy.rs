@@ -277,13 +277,13 @@ fn a_diff_says_what_loosens() {
     assert_eq!(effect(&|p| role(p, &|r| r.hide = vec![Hidden::Address]), "roles.patrol.hide"), tighter);
     assert_eq!(effect(&|p| drop(p.roles.insert("new".into(), Role::default())), "roles.new"), looser);
     assert_eq!(
-        effect(&|p| drop(p.purposes.insert("x".into(), PurposeRule { owes: Owes::Reason })), "purposes.x.owes"),
+        effect(&|p| p.purposes.extend([("x".into(), PurposeRule { owes: Owes::Reason })]), "purposes.x.owes"),
         tighter
     );
     let glass = BreakGlass { compartments: vec!["stolen".into()], minutes: 5, times: 1 };
     assert_eq!(effect(&|p| p.break_glass = Some(glass.clone()), "break_glass"), looser);
     let own = |hours| beatcheck_wire::policy::CompartmentRule { lease_hours: Some(hours), ..Default::default() };
-    assert_eq!(effect(&|p| drop(p.compartments.insert("x".into(), own(8))), "compartments.x.lease_hours"), tighter);
+    assert_eq!(effect(&|p| p.compartments.extend([("x".into(), own(8))]), "compartments.x.lease_hours"), tighter);
     // Longer than that of all: nothing is another.
     let mut to = from.clone();
     to.compartments.insert("x".into(), own(100));

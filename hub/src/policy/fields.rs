@@ -139,11 +139,8 @@ mod tests {
         let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md");
         let text = std::fs::read_to_string(docs).unwrap();
         let section = text.split("## Every field").nth(1).unwrap().split("\n## ").next().unwrap();
-        let rows: Vec<Vec<&str>> = section
-            .lines()
-            .filter(|l| l.starts_with("| `"))
-            .map(|l| l.split('|').map(str::trim).collect())
-            .collect();
+        let rows: Vec<Vec<&str>> =
+            section.lines().filter(|l| l.starts_with("| `")).map(|l| l.split('|').map(str::trim).collect()).collect();
         let documented: BTreeSet<String> = rows.iter().map(|r| r[1].trim_matches('`').to_owned()).collect();
         assert_eq!((documented, rows.len()), (known, FIELDS.len()));
         for row in rows {
