@@ -9,12 +9,13 @@
 
 mod error;
 mod manage;
+mod session;
 mod shapes;
 mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, SyncReport, WipeReport,
+    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, Shift, SyncReport, UnlockStatus, WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
@@ -50,6 +51,12 @@ pub struct EnrolOptions {
     pub pin: Option<String>,
     /// The app's version.
     pub app_version: String,
+    /// What device management calls this device, where it told the app: a code may be bound to it.
+    #[uniffi(default = "")]
+    pub asset: String,
+    /// An ID token of the force's identity provider, where the hub asks for one.
+    #[uniffi(default = "")]
+    pub id_token: String,
 }
 
 /// Something that happened during a sync.
@@ -134,8 +141,8 @@ impl Device {
             ca_pem: options.ca_pem,
             pin: options.pin,
             app_version: options.app_version,
-            asset: String::new(),
-            id_token: String::new(),
+            asset: options.asset,
+            id_token: options.id_token,
         };
         Ok(Self::wrap(client::Device::enrol(&options, vault::adapt(vault), client::Env::system())?))
     }

@@ -4,7 +4,7 @@ use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
 use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
 use crate::sync_cmd::{self, existing_vault, vault};
-use crate::{answer_view, batch, complain, device_view, manage_cmd, relay_cmd};
+use crate::{answer_view, batch, complain, device_view, manage_cmd, relay_cmd, session_cmd};
 use beatcheck_client::{CheckRequest, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 
@@ -17,6 +17,8 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
+        DeviceCommand::Pin(a) => session_cmd::pin(&a, context),
+        DeviceCommand::Shift(c) => session_cmd::shift(c, context),
         DeviceCommand::BreakGlass(a) => manage_cmd::break_glass(&a, context),
         DeviceCommand::Policy(a) => manage_cmd::policy(&a, context),
         DeviceCommand::Configure(a) => manage_cmd::configure(&a, context),

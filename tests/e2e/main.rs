@@ -21,6 +21,7 @@ mod relay;
 mod relay_support;
 mod rollback;
 mod rules;
+mod session;
 mod support;
 mod sync;
 mod time;

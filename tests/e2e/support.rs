@@ -102,6 +102,8 @@ impl TestHub {
             ca_pem: self.ca(),
             pin: None,
             app_version: "e2e".into(),
+            asset: String::new(),
+            id_token: String::new(),
         }
     }
 
@@ -137,8 +139,8 @@ impl TestHub {
             ca_pem: o.ca_pem,
             pin: None,
             app_version: o.app_version,
-            asset: String::new(),
-            id_token: String::new(),
+            asset: o.asset,
+            id_token: o.id_token,
         };
         client::Device::enrol(&options, self.core_vault(name), client::Env::with_clock(clock.clone())).unwrap()
     }

@@ -164,6 +164,8 @@ impl Device {
         let mut tries = 0;
         loop {
             tries += 1;
+            self.tick()?;
+            self.used_now();
             let view = self.view();
             let now = self.now();
             let mut answers = Vec::with_capacity(group.len());
@@ -218,7 +220,10 @@ impl Device {
             incident: &request.incident,
             subject: Some(subject),
         };
-        let permit = self.permit(view, &why, now);
+        let permit = match self.barred(view) {
+            Some(error) => Err(Refusal::Barred(error)),
+            None => self.permit(view, &why, now),
+        };
         let marks = matches!(&request.question, Question::Query(Query::Vehicle(q)) if asks_for_a_whole_mark(q));
         let mut covered = cover::of(&self.sight(view, marks), permit.as_ref().ok(), searches, now);
         let mut error = None;
@@ -228,6 +233,7 @@ impl Device {
             (Err(Refusal::Denied(d)), _) => {
                 error = Some(AnswerError { code: d.code().into(), text: d.to_string() });
             }
+            (Err(Refusal::Barred(e)), _) => error = Some(e.clone()),
             (Err(Refusal::RolledBack), _) => {
                 let text = "files of this device were put back: sync, and if that does not help wipe and enrol it anew";
                 error = Some(AnswerError { code: "rolled_back".into(), text: text.into() });

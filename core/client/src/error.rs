@@ -40,6 +40,21 @@ pub enum ClientError {
     /// A PIN is needed, or the one given is wrong.
     #[error("the PIN is missing or wrong")]
     Pin,
+    /// Records are locked.
+    #[error("locked: unlock and try again")]
+    Locked,
+    /// Too many wrong PINs: the next try has to wait.
+    #[error("too many wrong PINs: the next can be tried in {seconds} s")]
+    PinWait {
+        /// Seconds until then.
+        seconds: u32,
+    },
+    /// The PIN is too short.
+    #[error("the PIN is too short: it needs {least} characters or more")]
+    PinShort {
+        /// Characters that policy wants.
+        least: u32,
+    },
     /// The key vault failed.
     #[error("the key vault: {0}")]
     Vault(#[from] VaultError),
@@ -93,6 +108,9 @@ impl ClientError {
             Self::PolicyRefused(_) => "policy_refused",
             Self::Managed(_) => "managed",
             Self::Pin => "pin",
+            Self::Locked => "locked",
+            Self::PinWait { .. } => "pin_wait",
+            Self::PinShort { .. } => "pin_short",
             Self::Vault(_) => "vault",
             Self::Keyring => "keyring",
             Self::NotLost => "not_lost",

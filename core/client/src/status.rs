@@ -1,6 +1,7 @@
 //! What a device says of itself. The JSON of these shapes is in `docs/cli.md`.
 
 use crate::ClientError;
+use crate::Shift;
 use crate::cover;
 use crate::device::{Device, View, Why};
 use beatcheck_model::{Arriving, CoverageState, RecordKind, Timestamp};
@@ -45,12 +46,37 @@ pub struct DeviceStatus {
     pub next_sync: Option<Timestamp>,
     /// Set: files of this device were put back; nothing is answered until the hub was heard and goes on with its account.
     pub rolled_back: bool,
+    /// Locked or not, and what unlocks it.
+    pub unlock: UnlockStatus,
     /// What is to be thought of the clock.
     pub clock: ClockStatus,
     /// Until when a break-glass holds, if one was used.
     pub break_glass_until: Option<Timestamp>,
     /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
+}
+
+/// Locked or not, and what unlocks it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlockStatus {
+    /// Whether records can be read.
+    pub unlocked: bool,
+    /// Why nothing can be answered, as a stable code: `locked`, `pin_needed`, `shift_needed`.
+    pub barred: Option<String>,
+    /// Whether a PIN is set.
+    pub pin_set: bool,
+    /// Whether each guess at it needs the vault; if not, a copied store can be guessed at elsewhere.
+    pub pin_mixed: bool,
+    /// Whether the vault's biometric check may stand for it.
+    pub biometric: bool,
+    /// Wrong PINs in a row.
+    pub wrong_pins: u32,
+    /// Seconds until the next can be tried.
+    pub wait_s: u32,
+    /// Minutes without a check after which it locks; 0: never.
+    pub idle_lock_minutes: u32,
+    /// The shift that is on.
+    pub shift: Option<Shift>,
 }
 
 /// What is to be thought of the clock.
@@ -172,6 +198,7 @@ impl Device {
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             rolled_back: self.is_rolled_back(),
+            unlock: self.unlock_status(&view)?,
             clock: self.clock_status(&view),
             break_glass_until: view.glass.until.filter(|until| now < *until),
             staged_bytes: self.staged_bytes(),
@@ -213,6 +240,24 @@ impl Device {
             }
         }
         Ok(out)
+    }
+
+    fn unlock_status(&self, view: &View) -> Result<UnlockStatus, ClientError> {
+        let (rule, attempts) = (self.unlock_rule(view), self.attempts()?);
+        let barred = self.barred(view).map(|e| e.code);
+        let shift = self.shift();
+        let ring = self.ring();
+        Ok(UnlockStatus {
+            unlocked: ring.is_open(),
+            barred,
+            pin_set: ring.protection.has_pin(),
+            pin_mixed: ring.protection.pin_is_mixed(),
+            biometric: ring.protection.has_presence(),
+            wrong_pins: attempts.wrong(),
+            wait_s: attempts.wait_s(&rule, self.env.boot()),
+            idle_lock_minutes: rule.idle_lock_minutes,
+            shift,
+        })
     }
 
     fn clock_status(&self, view: &View) -> ClockStatus {
