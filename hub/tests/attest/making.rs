@@ -140,7 +140,7 @@ impl Authority {
         let ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let (root_key, middle_key) = (key(), key());
         let mut root = params(fx, "Test root", days);
-        root.is_ca = ca.clone();
+        root.is_ca = ca;
         let root_certificate = root.self_signed(&root_key).unwrap();
         let root_issuer = Issuer::new(root, root_key);
         let mut middle = params(fx, "Test authority", days);
