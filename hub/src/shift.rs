@@ -6,13 +6,11 @@
 //! first asks for a nonce; an ID token that bears it starts one shift, on this device, within ten minutes.
 
 use crate::enrol::Device;
-use crate::policy::Ladder;
 use crate::serve::ApiError;
-use crate::{Hub, HubError, keys, officers, oidc};
+use crate::{Hub, HubError, keys, officers, oidc, policy};
 use axum::http::StatusCode;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::enrol::{LoginNonce, NONCE_LIFE_S, ShiftRequest, ShiftStarted};
-use beatcheck_wire::policy::SessionRule;
 use beatcheck_wire::{CompartmentId, DeviceId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -66,7 +64,7 @@ impl Hub {
     pub(crate) fn start_shift(&self, device: &Device, request: &ShiftRequest) -> Result<ShiftStarted, ApiError> {
         let (rule, suspended) = {
             let conn = self.conn()?;
-            (session_rule(&conn, device.id)?, officers::is_suspended(&conn, &device.officer)?)
+            (policy::of_device(&conn, device.id)?.session, officers::is_suspended(&conn, &device.officer)?)
         };
         if suspended {
             return Err(refused("suspended", "this officer is suspended: no shift can start"));
@@ -154,16 +152,6 @@ impl Hub {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
-}
-
-/// What a shift is by the policy that the device is meant to have.
-fn session_rule(conn: &Connection, device: DeviceId) -> Result<SessionRule, HubError> {
-    let floor: u64 = conn.query_row(
-        "SELECT MAX(policy_floor, COALESCE(reported_policy, 0)) FROM device WHERE id = ?1",
-        [device.0],
-        |r| r.get(0),
-    )?;
-    Ok(Ladder::read(conn)?.meant_for(device, floor).policy.session.clone())
 }
 
 /// Ends a device's shift, if it is in one.

@@ -52,6 +52,10 @@ impl Device {
         if home.keyring().exists() {
             return Err(ClientError::AlreadyEnrolled { home: options.home.clone() });
         }
+        if home.wipe_intent().exists() {
+            let text = "this device is being wiped: open it first, which finishes that";
+            return Err(ClientError::EnrolCode(text.into()));
+        }
         if home.last_words().exists() {
             let text = "this device was wiped and its last entries are not sent yet: run a sync first";
             return Err(ClientError::EnrolCode(text.into()));
@@ -99,17 +103,26 @@ impl Device {
                 (doc::RENEW_AFTER, Some(&encode(&response.renew_after)?)),
                 (doc::ROOT, Some(&encode(&root)?)),
                 (doc::OFFICER, Some(&encode(&(&response.officer, &response.role))?)),
+                (doc::ENROLLED, Some(&encode(&env.now())?)),
             ])?;
+            crate::rollback::begin(&state, &*vault)?;
+            crate::escrow::keep(&home, response.device, &ring.keys.journal, &root.audit_key)?;
         }
         // The keyring comes last: its presence is what makes this an enrolled device.
         if let Err(e) = ring.save(&home, &*vault, &env) {
             let _ = beatcheck_store::shred_file(&home.state());
             let _ = beatcheck_store::shred_file(&home.journal());
+            let _ = std::fs::remove_file(home.escrow());
             return Err(e);
         }
         let device = Self::open(&options.home, vault, env, options.pin.as_deref())?;
         let view = device.view();
-        device.account(&view, device.now(), vec![Line::of(EntryKind::Enrolled {})])?;
+        let mut lines = vec![Line::of(EntryKind::Enrolled {})];
+        if let Some(kept) = crate::recover::Kept::find(&device.home) {
+            let former = kept.device().map(|d| d.to_string()).unwrap_or_default();
+            lines.push(Line::of(EntryKind::Succeeds { device: former, kept_bytes: kept.bytes() }));
+        }
+        device.account(&view, device.now(), lines)?;
         Ok(device)
     }
 }

@@ -17,6 +17,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use beatcheck_wire::journal::MAX_BATCH_BYTES;
+use beatcheck_wire::kept::MAX_CHUNK_BYTES;
 use beatcheck_wire::segment::MAX_SEGMENT;
 use beatcheck_wire::{CompartmentId, Hash32, PROTOCOL_VERSION};
 use serde::Serialize;
@@ -45,6 +46,7 @@ pub(super) type Answer = Result<Response, ApiError>;
 pub(super) type Posted = Result<Bytes, BytesRejection>;
 
 const SYNC: &str = "/v1/sync";
+const KEPT: &str = "/v1/kept-account";
 
 /// What all requests share.
 pub(crate) struct Shared {
@@ -91,6 +93,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
         .route("/v1/segment/{hash}", get(segment))
         .route("/v1/grant", get(grant))
         .route(JOURNAL, post(journal).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES)))
+        .route(KEPT, post(kept_account).layer(DefaultBodyLimit::max(MAX_CHUNK_BYTES)))
         .route(RENEW, post(renew).layer(DefaultBodyLimit::max(MAX_RENEW_BYTES)))
         .route(LOGOUT, post(logout).layer(DefaultBodyLimit::max(MAX_SHIFT_BYTES)))
         .route(NONCE, post(nonce).layer(DefaultBodyLimit::max(0)))
@@ -148,6 +151,7 @@ async fn gate(
 const SEGMENT: &str = "/v1/segment/";
 const ROUTES: &[&str] = &[
     "sync",
+    "kept-account",
     "head",
     "set",
     "manifest",
@@ -205,6 +209,11 @@ async fn shift(State(hub): State<Hub>, Extension(device): Extension<Device>, bod
 async fn journal(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
     let upload = decode("journal upload", body)?;
     blocking(move || encode(&hub.take_journal(&device, &upload)?)).await
+}
+
+async fn kept_account(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
+    let chunk = decode("piece of a kept account", body)?;
+    blocking(move || encode(&hub.take_kept(&device, &chunk)?)).await
 }
 
 async fn grant(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {
