@@ -92,12 +92,7 @@ pub(crate) enum DeviceCommand {
     /// Enrol this device at a hub with a one-time code
     Enrol(EnrolArgs),
     /// Print the nonce that an ID token for an enrolment code must bear
-    #[command(after_help = "Example:\n  beatcheck device login-nonce --code CODE")]
-    LoginNonce {
-        /// The one-time code from `hub enrol`
-        #[arg(long)]
-        code: String,
-    },
+    LoginNonce(crate::identity_args::LoginNonceArgs),
     /// Fetch what changed, send the account; with --watch stay in contact and say what comes
     #[command(after_help = "Examples:\n  beatcheck device sync --home phone\n  \
         beatcheck device sync --home phone --watch\n  \

@@ -11,7 +11,7 @@ use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {
     match command {
         DeviceCommand::Enrol(a) => enrol(a, context),
-        DeviceCommand::LoginNonce { code } => crate::identity_cmd::login_nonce(&code, context),
+        DeviceCommand::LoginNonce(a) => crate::identity_cmd::login_nonce(&a.code, context),
         DeviceCommand::Sync(a) => sync_cmd::sync(&a, context),
         DeviceCommand::Scrub(a) => sync_cmd::scrub(&a, context),
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
