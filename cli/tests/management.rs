@@ -44,7 +44,16 @@ fn a_policy_is_written_looked_at_signed_elsewhere_and_rolled_out() {
     w.fails(&push, 8, "refused");
     assert_eq!(w.json(&["hub", "policy", "show", "--data", "hub"])["policy_version"], 1);
     let stage = ["hub", "policy", "stage", "--data", "hub", "--share", "100", "2"];
+    let serving = Serving::start(&w, "127.0.0.1:0");
+    w.enrol("phone", &serving.url);
+    let has = || {
+        w.ok(&["device", "sync", "--home", "phone"]);
+        w.json(&["device", "status", "--home", "phone"])["policy_version"].clone()
+    };
+    let before = has();
     assert_eq!(w.json(&stage), json!({"policy_version": 2, "share_percent": 100}));
+    assert!(before == json!(1) || before == json!(2), "by its place in the roll-out");
+    assert_eq!(has(), json!(2));
     w.fails(&stage, 8, "refused");
     let status = w.json(&["hub", "policy", "status", "--data", "hub"]);
     golden("hub-policy-status", &status);
