@@ -71,6 +71,7 @@ impl From<ClientError> for ApiError {
             | ClientError::PolicyRefused(_)
             | ClientError::Managed(_) => Self::Invalid { code, text },
             ClientError::Vault(_)
+            | ClientError::NotLost
             | ClientError::Store(_)
             | ClientError::Io { .. }
             | ClientError::Random(_)

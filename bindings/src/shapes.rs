@@ -271,6 +271,7 @@ pub struct DeviceStatus {
     pub journal: JournalStatus,
     pub late_hits: Vec<LateHit>,
     pub next_sync: Option<Timestamp>,
+    pub rolled_back: bool,
     pub clock: ClockStatus,
     pub break_glass_until: Option<Timestamp>,
     pub staged_bytes: u64,

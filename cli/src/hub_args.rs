@@ -1,5 +1,6 @@
 //! The command line of a hub's operator.
 
+use crate::identity_args::{AttestationCommand, IdentityCommand, OfficerCommand};
 use crate::orders_args::{CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs};
 use crate::policy_args::PolicyCommand;
 use crate::relay_args::HubRelayCommand;
@@ -56,6 +57,15 @@ pub(crate) enum HubCommand {
     Role(RoleArgs),
     /// Take one compartment from one device, whatever its role says
     Withdraw(WithdrawArgs),
+    /// Suspend officers, lift that, and show who is known
+    #[command(subcommand)]
+    Officer(OfficerCommand),
+    /// The force's identity provider: who an officer is
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// What a phone must show of the place its keys live in
+    #[command(subcommand)]
+    Attestation(AttestationCommand),
     /// Issue, show and revoke the certificates of relays
     #[command(subcommand)]
     Relay(HubRelayCommand),
@@ -152,6 +162,9 @@ pub(crate) struct EnrolArgs {
     /// A role of the policy
     #[arg(long)]
     pub(crate) role: String,
+    /// What device management calls the one device that may use the code
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) asset: Option<String>,
 }
 
 /// `hub rejects`.

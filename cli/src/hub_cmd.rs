@@ -6,10 +6,13 @@ use crate::hub_args::{
     AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalArgs, RejectsArgs, ServeArgs,
 };
 use crate::hub_view;
+use crate::identity_cmd;
 use crate::output::Context;
 use crate::progress::Bar;
 use crate::{orders_cmd, policy_cmd, relay_cmd};
-use beatcheck_hub::{Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions};
+use beatcheck_hub::{
+    EnrolFor, Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions,
+};
 use serde_json::json;
 
 pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failure> {
@@ -25,6 +28,9 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
         }
         HubCommand::Rejects(a) => rejects(&a, context)?,
         HubCommand::Journal(a) => return journal(a, context),
+        HubCommand::Officer(c) => identity_cmd::officer(c, context)?,
+        HubCommand::Identity(c) => identity_cmd::identity(c, context)?,
+        HubCommand::Attestation(c) => identity_cmd::attestation(c, context)?,
         HubCommand::Relay(c) => relay_cmd::hub(c, context)?,
         HubCommand::Policy(c) => return policy_cmd::run(c, context),
         HubCommand::Wipe(a) => orders_cmd::wipe(&a, context)?,
@@ -147,7 +153,8 @@ pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 fn enrol(args: &EnrolArgs, context: &Context) -> Result<(), Failure> {
-    let ticket = open(&args.data, context)?.enrol_code(&args.officer, &args.role)?;
+    let whom = EnrolFor { officer: &args.officer, role: &args.role, asset: args.asset.as_deref() };
+    let ticket = open(&args.data, context)?.enrol_code_for(&whom)?;
     context.emit(&ticket, |s| {
         s.line(&ticket.code);
         s.line(&format!("Works once, until {}. It is kept nowhere.", ticket.expires));

@@ -14,6 +14,8 @@ mod fixtures_cmd;
 mod hub_args;
 mod hub_cmd;
 mod hub_view;
+mod identity_args;
+mod identity_cmd;
 mod manage_cmd;
 mod orders_args;
 mod orders_cmd;

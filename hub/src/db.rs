@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/005_catalogue.sql"),
     include_str!("../migrations/006_policy_orders.sql"),
     include_str!("../migrations/007_identity.sql"),
+    include_str!("../migrations/010_kept_account.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.

@@ -43,6 +43,9 @@ pub struct JournalRow {
     pub received: Timestamp,
     /// What it says; none if it could not be opened.
     pub entry: Option<Entry>,
+    /// Set: it came out of a kept account, not in a batch that its device signed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unsigned: bool,
     /// Why it could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
@@ -127,7 +130,7 @@ impl Hub {
         let keys = self.keys()?;
         let conn = self.conn()?;
         let mut stmt = conn.prepare(
-            "SELECT device, seq, sealed, received FROM journal WHERE ?1 IS NULL OR device = ?1 ORDER BY device, seq",
+            "SELECT device, seq, sealed, received, unsigned FROM journal WHERE ?1 IS NULL OR device = ?1 ORDER BY device, seq",
         )?;
         let mut rows = stmt.query([filter.device.map(|d| d.0)])?;
         let mut out = std::collections::VecDeque::new();
@@ -144,6 +147,7 @@ impl Hub {
                 seq,
                 received: Timestamp(r.get(3)?),
                 entry: opened.ok(),
+                unsigned: r.get(4)?,
                 problem,
             });
             if filter.limit.is_some_and(|most| out.len() > most) {

@@ -8,7 +8,7 @@ use beatcheck_wire::{DeviceId, Hash32, Head, ManifestSet, Root};
 
 fn trust(hub: &Hub) -> (Trust, Root) {
     let root: Root = postcard::from_bytes(&hub.root_document().unwrap()[OVERHEAD..]).unwrap();
-    (Trust { publish: root.publish_key, grant: root.grant_key, policy: root.policy_key }, root)
+    (Trust::of(&root), root)
 }
 
 struct Published {
@@ -50,7 +50,7 @@ fn fault(todo: Vec<Do>) -> SyncFault {
 fn at_the_set(hub: &TestHub, held: Held, head: &[u8], hash: Hash32) -> Machine {
     let mut m = Machine::new(held.clone(), trust(&hub.hub).0, Limits::default());
     m.on(Event::JournalDone, now());
-    m.on(Event::Head { bytes: head.to_vec(), grant_hint: None }, now());
+    m.on(Event::Head { bytes: head.to_vec(), grant_hint: None, roots: Vec::new() }, now());
     let adopt = m.on(Event::Grant(hub.hub.grant_for(held.device).unwrap()), now());
     assert!(matches!(adopt[0], Do::AdoptGrant { .. }), "{adopt:?}");
     let next = m.on(Event::GrantAdopted, now());
@@ -82,9 +82,9 @@ fn what_is_older_or_forged_is_refused() {
     let (hub, old, new, device) = two_weeks();
     let (trust, _) = trust(&hub.hub);
     let head = |held: &Held, bytes: Vec<u8>| {
-        let mut m = Machine::new(held.clone(), trust, Limits::default());
+        let mut m = Machine::new(held.clone(), trust.clone(), Limits::default());
         m.on(Event::JournalDone, now());
-        m.on(Event::Head { bytes, grant_hint: None }, now())
+        m.on(Event::Head { bytes, grant_hint: None, roots: Vec::new() }, now())
     };
     let held = Held { device, head_version: new.version, ..Held::default() };
     let f = fault(head(&held, old.head.clone()));
@@ -103,16 +103,16 @@ fn what_is_older_or_forged_is_refused() {
     assert_eq!(fault(head(&held, new.manifest.clone())).code(), "malformed");
 
     // A grant that is older than the one in force, and one for somebody else.
-    let mut m = Machine::new(held.clone(), trust, Limits::default());
+    let mut m = Machine::new(held.clone(), trust.clone(), Limits::default());
     m.on(Event::JournalDone, now());
-    m.on(Event::Head { bytes: new.head.clone(), grant_hint: None }, now());
+    m.on(Event::Head { bytes: new.head.clone(), grant_hint: None, roots: Vec::new() }, now());
     let grant = hub.hub.grant_for(device).unwrap();
     let another = DeviceId::from_hex(&hub.enrol("tablet").status().unwrap().device).unwrap();
     let f = fault(m.on(Event::Grant(hub.hub.grant_for(another).unwrap()), now()));
     assert_eq!(f.code(), "wrong_device");
     let mut m = Machine::new(Held { policy_version: 9, ..held }, trust, Limits::default());
     m.on(Event::JournalDone, now());
-    m.on(Event::Head { bytes: new.head, grant_hint: None }, now());
+    m.on(Event::Head { bytes: new.head, grant_hint: None, roots: Vec::new() }, now());
     let f = fault(m.on(Event::Grant(grant), now()));
     assert_eq!((f.code(), f.to_string().contains("older policy")), ("replayed", true));
 }

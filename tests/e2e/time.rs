@@ -8,12 +8,7 @@ use std::sync::Arc;
 const HOUR: i64 = 3600;
 
 /// A hub whose clock stands still, and a device beside it that holds its one car.
-fn begun() -> (Timestamp, TestHub, Arc<FixedClock>, Device) {
-    let (start, hub, _, clock, device) = begun_with_hub_clock();
-    (start, hub, clock, device)
-}
-
-fn begun_with_hub_clock() -> (Timestamp, TestHub, Arc<beatcheck_hub::FixedClock>, Arc<FixedClock>, Device) {
+fn begun() -> (Timestamp, TestHub, Arc<beatcheck_hub::FixedClock>, Arc<FixedClock>, Device) {
     let start = now();
     let hub_clock = Arc::new(beatcheck_hub::FixedClock::new(start));
     let hub = TestHub::with_clock(hub_clock.clone());
@@ -26,7 +21,7 @@ fn begun_with_hub_clock() -> (Timestamp, TestHub, Arc<beatcheck_hub::FixedClock>
 
 #[test]
 fn a_lease_ends_and_no_clock_brings_it_back() {
-    let (start, hub, hub_clock, clock, device) = begun_with_hub_clock();
+    let (start, hub, hub_clock, clock, device) = begun();
     assert_eq!(device.status().unwrap().lease_ends, Some(start.plus_secs(72 * HOUR)));
     clock.set(start.plus_secs(71 * HOUR));
     assert_eq!(core_check(&device, "AB12CDE").outcome, Outcome::Hit);
@@ -65,7 +60,7 @@ fn a_lease_ends_and_no_clock_brings_it_back() {
 
 #[test]
 fn an_expired_head_makes_stale_and_says_so() {
-    let (_, _hub, hub_clock, clock, device) = begun_with_hub_clock();
+    let (_, _hub, hub_clock, clock, device) = begun();
     let fresh = core_check(&device, "AB12CDE");
     assert_eq!(fresh.coverage[0].state, CoverageState::Current);
     assert!(!fresh.text.contains("STALE"));

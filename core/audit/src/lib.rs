@@ -9,4 +9,4 @@ mod entry;
 mod seal;
 
 pub use entry::{Asked, Consulted, ENTRY_FORMAT, Entry, EntryKind, Shown};
-pub use seal::{AuditError, AuditKeyPair, open, seal};
+pub use seal::{AuditError, AuditKeyPair, open, open_key, seal, seal_key};

@@ -9,6 +9,7 @@ use hpke::rand_core::{CryptoRng, RngCore};
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 
 const INFO: &[u8] = b"beatcheck journal entry v1";
+const ESCROW: &[u8] = b"beatcheck journal escrow v1";
 const VERSION: u8 = 1;
 const ENC: usize = 32;
 
@@ -87,14 +88,47 @@ pub fn seal(
     seq: u64,
     random: &mut dyn FnMut(&mut [u8]),
 ) -> Result<Vec<u8>, AuditError> {
-    let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(audit_key).map_err(|_| AuditError::Key)?;
     let plain = serde_json::to_vec(entry).map_err(|_| AuditError::Seal)?;
+    seal_bytes(INFO, &plain, audit_key, &aad(device, seq), random)
+}
+
+/// Seals the key of a device's journal file, so that the hub can read what a device whose hardware key is lost cannot.
+///
+/// # Errors
+/// As [`seal`].
+pub fn seal_key(
+    key: &[u8; 32],
+    audit_key: &[u8; 32],
+    device: DeviceId,
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Vec<u8>, AuditError> {
+    seal_bytes(ESCROW, key, audit_key, &device.0, random)
+}
+
+/// Opens what [`seal_key`] made.
+///
+/// # Errors
+/// [`AuditError::Open`] if it is no key sealed to this key for this device.
+pub fn open_key(sealed: &[u8], key: &AuditKeyPair, device: DeviceId) -> Result<zeroize::Zeroizing<[u8; 32]>, AuditError> {
+    let plain = zeroize::Zeroizing::new(open_bytes(ESCROW, sealed, key, &device.0)?);
+    let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| AuditError::Open)?;
+    Ok(key.into())
+}
+
+fn seal_bytes(
+    info: &[u8],
+    plain: &[u8],
+    audit_key: &[u8; 32],
+    aad: &[u8],
+    random: &mut dyn FnMut(&mut [u8]),
+) -> Result<Vec<u8>, AuditError> {
+    let public = <X25519HkdfSha256 as Kem>::PublicKey::from_bytes(audit_key).map_err(|_| AuditError::Key)?;
     let (enc, sealed) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256, _>(
         &OpModeS::Base,
         &public,
-        INFO,
-        &plain,
-        &aad(device, seq),
+        info,
+        plain,
+        aad,
         &mut Given(random),
     )
     .map_err(|_| AuditError::Seal)?;
@@ -110,21 +144,25 @@ pub fn seal(
 /// # Errors
 /// [`AuditError::Open`] if it is not such an entry.
 pub fn open(sealed: &[u8], key: &AuditKeyPair, device: DeviceId, seq: u64) -> Result<Entry, AuditError> {
+    let plain = open_bytes(INFO, sealed, key, &aad(device, seq))?;
+    serde_json::from_slice(&plain).map_err(|_| AuditError::Open)
+}
+
+fn open_bytes(info: &[u8], sealed: &[u8], key: &AuditKeyPair, aad: &[u8]) -> Result<Vec<u8>, AuditError> {
     let secret = <X25519HkdfSha256 as Kem>::PrivateKey::from_bytes(&key.secret).map_err(|_| AuditError::Key)?;
     let (Some(&VERSION), Some(enc), Some(body)) = (sealed.first(), sealed.get(1..=ENC), sealed.get(1 + ENC..)) else {
         return Err(AuditError::Open);
     };
     let enc = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(enc).map_err(|_| AuditError::Open)?;
-    let plain = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+    hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
         &OpModeR::Base,
         &secret,
         &enc,
-        INFO,
+        info,
         body,
-        &aad(device, seq),
+        aad,
     )
-    .map_err(|_| AuditError::Open)?;
-    serde_json::from_slice(&plain).map_err(|_| AuditError::Open)
+    .map_err(|_| AuditError::Open)
 }
 
 #[cfg(test)]
@@ -179,5 +217,18 @@ mod tests {
         for cut in [0, 1, 33, sealed.len() - 1] {
             assert_eq!(open(&sealed[..cut], &hub, device, 3), Err(AuditError::Open));
         }
+    }
+
+    #[test]
+    fn a_key_in_escrow_is_the_hubs_and_of_one_device() {
+        let (hub, other) = (AuditKeyPair::from_seed(&[1; 32]), AuditKeyPair::from_seed(&[2; 32]));
+        let (one, two) = (beatcheck_wire::CompartmentId([5; 16]), beatcheck_wire::CompartmentId([6; 16]));
+        let mut random = |b: &mut [u8]| b.fill(3);
+        let sealed = seal_key(&[9; 32], &hub.public(), one, &mut random).unwrap();
+        assert_eq!(*open_key(&sealed, &hub, one).unwrap(), [9; 32]);
+        assert_eq!(open_key(&sealed, &other, one), Err(AuditError::Open));
+        assert_eq!(open_key(&sealed, &hub, two), Err(AuditError::Open));
+        assert!(!sealed.windows(8).any(|w| w == [9; 8]));
+        assert_eq!(open(&sealed, &hub, one, 1), Err(AuditError::Open), "it is no entry");
     }
 }

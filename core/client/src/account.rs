@@ -1,10 +1,13 @@
 //! The account: seals entries and makes them durable before anything leaves the core (rule 6).
 
 use crate::device::{Device, View};
+use crate::rollback::NOTE_ENTRIES;
 use crate::{ClientError, Env};
 use beatcheck_audit::{Entry, EntryKind};
 use beatcheck_model::Timestamp;
 use beatcheck_store::{AskedAbout, Made, StoreError, Told};
+use beatcheck_wire::OrderId;
+use std::sync::PoisonError;
 
 /// Crockford's alphabet: what is read aloud is not mistaken.
 const SAYABLE: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -39,6 +42,40 @@ impl Line {
 impl Device {
     /// Writes `lines` in one durable transaction; returns the number of the first.
     pub(crate) fn account(&self, view: &View, at: Timestamp, lines: Vec<Line>) -> Result<u64, ClientError> {
+        // A wipe has taken the account as it was: what came after it would be lost.
+        let _writing = self.writing.read().unwrap_or_else(PoisonError::into_inner);
+        if self.is_wiped() {
+            return Err(ClientError::Wiped);
+        }
+        let count = lines.len();
+        let first = self.journal.append(count, &mut self.sealer(view, at, lines));
+        let first = first.map_err(|e| ClientError::Account(e.to_string()))?;
+        if (first + count as u64) / NOTE_ENTRIES != first / NOTE_ENTRIES {
+            self.note_journal()?;
+        }
+        Ok(first)
+    }
+
+    /// Writes `line`, unless one was written under this name before; with a mark that `order` was obeyed.
+    pub(crate) fn account_once(
+        &self,
+        view: &View,
+        name: &str,
+        order: Option<OrderId>,
+        line: Line,
+    ) -> Result<bool, ClientError> {
+        let at = self.now();
+        let done = self.journal.append_once(name, order, at, &mut self.sealer(view, at, vec![line]));
+        done.map_err(|e| ClientError::Account(e.to_string()))
+    }
+
+    /// Seals the `i`th of `lines` under the number that it gets.
+    fn sealer(
+        &self,
+        view: &View,
+        at: Timestamp,
+        lines: Vec<Line>,
+    ) -> impl FnMut(usize, u64) -> Result<Made, StoreError> + use<'_> {
         let (officer, role, grant_version) = match &view.grant {
             Some(g) => (g.officer.clone(), g.role.clone(), g.grant_version),
             None => (self.enrolled_as.0.clone(), self.enrolled_as.1.clone(), 0),
@@ -61,21 +98,21 @@ impl Device {
                 (entry, line.told)
             })
             .collect();
+        let trusted = self.trusted();
         let mut random_failed = false;
-        let first = self.journal.append(entries.len(), &mut |i, seq| {
+        move |i, seq| {
             let (entry, told) = &mut entries[i];
             let mut random = |out: &mut [u8]| {
                 // HPKE's interface cannot fail: the entry is thrown away below instead.
                 random_failed |= getrandom::fill(out).is_err();
             };
             let asked = lines_asked[i];
-            let sealed = beatcheck_audit::seal(entry, &self.root.audit_key, self.device, seq, &mut random)
+            let sealed = beatcheck_audit::seal(entry, &trusted.root.audit_key, self.device, seq, &mut random)
                 .map_err(|_| StoreError::Corrupt)?;
             if random_failed {
                 return Err(StoreError::Closed);
             }
             Ok(Made { sealed, told: told.take(), asked })
-        });
-        first.map_err(|e| ClientError::Account(e.to_string()))
+        }
     }
 }

@@ -228,6 +228,10 @@ impl Device {
             (Err(Refusal::Denied(d)), _) => {
                 error = Some(AnswerError { code: d.code().into(), text: d.to_string() });
             }
+            (Err(Refusal::RolledBack), _) => {
+                let text = "files of this device were put back: sync, and if that does not help wipe and enrol it anew";
+                error = Some(AnswerError { code: "rolled_back".into(), text: text.into() });
+            }
             (Err(Refusal::NothingYet), _) => {
                 let text = "this device has no data yet: connect and sync".into();
                 error = Some(AnswerError { code: "not_synced".into(), text });

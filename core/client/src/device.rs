@@ -9,6 +9,7 @@ use crate::keyring::{self, Keyring};
 use crate::managed::Managed;
 use crate::sync::OnItsWay;
 use crate::vault::KeyVault;
+use crate::roots::Trusted;
 use crate::{ClientError, Env};
 use beatcheck_model::{RecordKind, Timestamp};
 use beatcheck_policy::{Contact, Denied, Permit, Request, Usage};
@@ -35,7 +36,7 @@ pub struct Device {
     pub(crate) state: State,
     pub(crate) journal: Journal,
     pub(crate) shelf: Shelf,
-    pub(crate) root: Root,
+    pub(crate) trusted: RwLock<Arc<Trusted>>,
     /// Officer and role as enrolled: the account's, until a grant says them.
     pub(crate) enrolled_as: (String, String),
     /// What is on its way.
@@ -49,6 +50,12 @@ pub struct Device {
     /// That the clock stands behind is on record.
     pub(crate) clock_noted: AtomicBool,
     wiped: AtomicBool,
+    /// Held while entries are written, and alone while a wipe closes the device: no answer leaves whose entry would come too late.
+    pub(crate) writing: RwLock<()>,
+    /// Files were put back, and the hub was not heard since.
+    pub(crate) rolled_back: AtomicBool,
+    /// What the vault's counter said last.
+    pub(crate) counter: Mutex<Option<u64>>,
 }
 
 /// What is in force: replaced as a whole, so that a check sees one consistent state.
@@ -103,7 +110,13 @@ pub(crate) mod doc {
     pub(crate) const CERTIFICATES: &str = "certificates";
     pub(crate) const RENEW_AFTER: &str = "renew_after";
     pub(crate) const ROOT: &str = "root";
+    pub(crate) const FORMER_ROOTS: &str = "former_roots";
     pub(crate) const OFFICER: &str = "officer";
+    pub(crate) const ENROLLED: &str = "enrolled";
+    pub(crate) const APP_VERSION: &str = "app_version";
+    pub(crate) const COUNTER: &str = "counter";
+    pub(crate) const JOURNAL_MARK: &str = "journal_mark";
+    pub(crate) const ROLLED_BACK: &str = "rolled_back";
     pub(crate) const HEAD: &str = "head";
     pub(crate) const HEAD_VERSION: &str = "head_version";
     pub(crate) const SET_HASH: &str = "set_hash";
@@ -121,7 +134,6 @@ pub(crate) mod doc {
     pub(crate) const SPENT: &str = "spent";
     pub(crate) const MANAGED: &str = "managed";
     pub(crate) const GLASS: &str = "glass";
-    pub(crate) const APP_VERSION: &str = "app_version";
 }
 
 pub(crate) fn encode<T: Serialize>(v: &T) -> Result<Vec<u8>, ClientError> {
@@ -155,13 +167,28 @@ impl Device {
 
     fn open_once(home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>) -> Result<Self, ClientError> {
         let home = Home::new(home);
+        if home.wipe_intent().exists() {
+            return Err(crate::wipe::go_on(&home, &vault, &env, pin));
+        }
+        Self::load(home.path(), vault, env, pin)
+    }
+
+    /// Opens what is there, whether or not it is being wiped.
+    pub(crate) fn load(
+        home: &Path,
+        vault: Arc<dyn KeyVault>,
+        env: Env,
+        pin: Option<&str>,
+    ) -> Result<Self, ClientError> {
+        let home = Home::new(home);
         let ring = Keyring::load(&home, &*vault, pin)?;
         let keys = &ring.keys;
         let state = State::open(&home.state(), &keyring::key(&keys.state))?;
         let journal = Journal::open(&home.journal(), &keyring::key(&keys.journal), keys.device)?;
         let get = |name: &str| -> Result<Vec<u8>, ClientError> { state.get(name)?.ok_or(ClientError::Keyring) };
-        // Verified against the enrolment code when it came; the state file is authenticated by its key.
-        let root: Root = decode(&get(doc::ROOT)?)?;
+        let trusted = Trusted::read(&state)?;
+        crate::escrow::keep(&home, keys.device, &keys.journal, &trusted.root.audit_key)?;
+        let rolled_back = state.get(doc::ROLLED_BACK)?.is_some();
         let enrolled_as = decode(&get(doc::OFFICER)?)?;
         let device = Self {
             device: keys.device,
@@ -183,9 +210,14 @@ impl Device {
             shelf: Shelf::new(),
             clock_noted: AtomicBool::new(false),
             wiped: AtomicBool::new(false),
-            root,
+            writing: RwLock::default(),
+            rolled_back: AtomicBool::new(rolled_back),
+            counter: Mutex::default(),
+            trusted: RwLock::new(Arc::new(trusted)),
         };
         device.reload()?;
+        device.journal_fits()?;
+        device.tick()?;
         device.open_compartments()?;
         device.open_indexes()?;
         device.recall_arriving()?;
@@ -195,17 +227,18 @@ impl Device {
     /// Reads the documents in force from the state file, verifying their signatures again.
     pub(crate) fn reload(&self) -> Result<(), ClientError> {
         let _one = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
-        let signed = |name: &str, kind: DocKind, key: VerifyKey| -> Result<Option<Vec<u8>>, ClientError> {
+        let trusted = self.trusted();
+        let signed = |name: &str, kind: DocKind, key: fn(&Root) -> VerifyKey| -> Result<Option<Vec<u8>>, ClientError> {
             let Some(bytes) = self.state.get(name)? else { return Ok(None) };
-            Ok(Some(envelope::open_bytes(kind, &bytes, &[key])?.to_vec()))
+            Ok(Some(envelope::open_bytes(kind, &bytes, &trusted.stored(key))?.to_vec()))
         };
         let mut view = View {
-            grant: signed(doc::GRANT, DocKind::Grant, self.root.grant_key)?.map(|b| decode(&b)).transpose()?,
-            policy: match signed(doc::POLICY, DocKind::Policy, self.root.policy_key)? {
+            grant: signed(doc::GRANT, DocKind::Grant, |r| r.grant_key)?.map(|b| decode(&b)).transpose()?,
+            policy: match signed(doc::POLICY, DocKind::Policy, |r| r.policy_key)? {
                 Some(b) => Some(Policy::from_canonical(&b)?),
                 None => None,
             },
-            head: signed(doc::HEAD, DocKind::Head, self.root.publish_key)?.map(|b| decode(&b)).transpose()?,
+            head: signed(doc::HEAD, DocKind::Head, |r| r.publish_key)?.map(|b| decode(&b)).transpose()?,
             held: BTreeMap::new(),
             suspect: BTreeSet::new(),
             contact: self.state.get(doc::CONTACT)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
@@ -292,6 +325,7 @@ impl Device {
 
     /// After a wipe: nothing is on the shelf, nothing is permitted, nothing is answered.
     pub(crate) fn close_for_good(&self) {
+        let _alone = self.writing.write().unwrap_or_else(PoisonError::into_inner);
         self.wiped.store(true, Ordering::SeqCst);
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::default();
         for id in self.shelf.ids() {
@@ -306,6 +340,9 @@ impl Device {
 
     /// Asks policy for a permit.
     pub(crate) fn permit(&self, view: &View, why: &Why<'_>, now: Timestamp) -> Result<Permit, Refusal> {
+        if self.is_rolled_back() {
+            return Err(Refusal::RolledBack);
+        }
         let (Some(policy), Some(grant)) = (&view.policy, &view.grant) else { return Err(Refusal::NothingYet) };
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
@@ -345,6 +382,8 @@ pub(crate) enum Refusal {
     Denied(Denied),
     /// No grant yet: nothing was ever synced.
     NothingYet,
+    /// Files were put back, and the hub was not heard since.
+    RolledBack,
     /// The store failed.
     Store(StoreError),
 }

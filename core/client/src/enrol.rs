@@ -33,6 +33,11 @@ pub struct EnrolOptions {
     pub pin: Option<String>,
     /// Version of the app.
     pub app_version: String,
+    /// What device management calls this device; empty if it has not told.
+    pub asset: String,
+    /// An ID token of the force's identity provider with [`login_nonce`](beatcheck_wire::enrol::login_nonce) as its nonce;
+    /// empty if the hub needs none.
+    pub id_token: String,
 }
 
 impl Device {
@@ -46,6 +51,10 @@ impl Device {
         let home = Home::new(&options.home);
         if home.keyring().exists() {
             return Err(ClientError::AlreadyEnrolled { home: options.home.clone() });
+        }
+        if home.wipe_intent().exists() {
+            let text = "this device is being wiped: open it first, which finishes that";
+            return Err(ClientError::EnrolCode(text.into()));
         }
         if home.last_words().exists() {
             let text = "this device was wiped and its last entries are not sent yet: run a sync first";
@@ -71,8 +80,8 @@ impl Device {
             vault: vault.kind(),
             attestation: vault.attest(TLS_LABEL.into(), attestation_challenge(&code.secret).to_vec())?,
             app_version: options.app_version.clone(),
-            asset: String::new(),
-            id_token: String::new(),
+            asset: options.asset.clone(),
+            id_token: options.id_token.clone(),
         };
         let transport = Transport::new(&options.hub, tls::config(&ca, &[], &vault)?)?;
         let body = encode(&request)?;
@@ -94,17 +103,26 @@ impl Device {
                 (doc::RENEW_AFTER, Some(&encode(&response.renew_after)?)),
                 (doc::ROOT, Some(&encode(&root)?)),
                 (doc::OFFICER, Some(&encode(&(&response.officer, &response.role))?)),
+                (doc::ENROLLED, Some(&encode(&env.now())?)),
             ])?;
+            crate::rollback::begin(&state, &*vault)?;
+            crate::escrow::keep(&home, response.device, &ring.keys.journal, &root.audit_key)?;
         }
         // The keyring comes last: its presence is what makes this an enrolled device.
         if let Err(e) = ring.save(&home, &*vault, &env) {
             let _ = beatcheck_store::shred_file(&home.state());
             let _ = beatcheck_store::shred_file(&home.journal());
+            let _ = std::fs::remove_file(home.escrow());
             return Err(e);
         }
         let device = Self::open(&options.home, vault, env, options.pin.as_deref())?;
         let view = device.view();
-        device.account(&view, device.now(), vec![Line::of(EntryKind::Enrolled {})])?;
+        let mut lines = vec![Line::of(EntryKind::Enrolled {})];
+        if let Some(kept) = crate::recover::Kept::find(&device.home) {
+            let former = kept.device().map(|d| d.to_string()).unwrap_or_default();
+            lines.push(Line::of(EntryKind::Succeeds { device: former, kept_bytes: kept.bytes() }));
+        }
+        device.account(&view, device.now(), lines)?;
         Ok(device)
     }
 }

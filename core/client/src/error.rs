@@ -46,6 +46,9 @@ pub enum ClientError {
     /// The keyring is damaged.
     #[error("the keyring cannot be read: wipe this device and enrol it anew")]
     Keyring,
+    /// The device is to be recovered, and its keys are there.
+    #[error("this device's keys are there: open it; only one that cannot be opened any more is recovered")]
+    NotLost,
     /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -92,6 +95,7 @@ impl ClientError {
             Self::Pin => "pin",
             Self::Vault(_) => "vault",
             Self::Keyring => "keyring",
+            Self::NotLost => "not_lost",
             Self::Store(StoreError::Full) => "no_space",
             Self::Store(_) => "store",
             Self::Account(_) => "not_accounted",

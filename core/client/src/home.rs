@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Accounts of lost devices that wait in one home, at most: the home is cleared, and cleared again, without any sync between.
+const MAX_KEPT: u32 = 8;
+
 /// A device's directory.
 #[derive(Clone, Debug)]
 pub struct Home(PathBuf);
@@ -48,6 +51,22 @@ impl Home {
     /// Fetched frames.
     pub(crate) fn staging(&self) -> PathBuf {
         self.0.join("staging")
+    }
+
+    /// That a wipe was begun: there until it is done.
+    pub(crate) fn wipe_intent(&self) -> PathBuf {
+        self.0.join("wipe.bin")
+    }
+
+    /// The journal's key, sealed to the hub.
+    pub(crate) fn escrow(&self) -> PathBuf {
+        self.0.join("journal-escrow.bin")
+    }
+
+    /// Where accounts of devices lie that could not be opened any more, until they are handed in; the first one first.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = PathBuf> {
+        let home = self.0.clone();
+        (0..MAX_KEPT).map(move |n| home.join(format!("kept-account-{n}")))
     }
 
     /// Sealed entries that a wiped device still has to send.

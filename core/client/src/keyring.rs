@@ -10,7 +10,7 @@
 //! With a PIN the blob is also sealed under a key derived from it (Argon2id), inside the vault's wrapping.
 
 use crate::home::Home;
-use crate::vault::{KeyUse, KeyVault};
+use crate::vault::{KeyUse, KeyVault, VaultError};
 use crate::{ClientError, Env};
 use beatcheck_store::Key;
 use beatcheck_wire::{CompartmentId, DeviceId};
@@ -195,11 +195,35 @@ impl Keyring {
         Ok(())
     }
 
-    /// Destroys the vault key: nothing on this device can be read any more.
-    pub(crate) fn destroy(&self, home: &Home, vault: &dyn KeyVault) -> Result<(), ClientError> {
-        vault.destroy(label(self.generation))?;
-        std::fs::remove_file(home.keyring()).map_err(ClientError::io("removing the keyring"))
+}
+
+/// Labels of the vault keys that may have wrapped the keyring in `home`, without opening it: a crash may have left the one
+/// before, or the one after. None if there is no keyring.
+pub(crate) fn labels(home: &Home) -> Vec<String> {
+    let Some((generation, _)) = peek(home) else { return Vec::new() };
+    [generation.saturating_add(1), generation, generation.saturating_sub(1)].into_iter().map(label).collect()
+}
+
+/// Whether the vault's key for the keyring in `home` is gone, or another one: then nothing opens it any more.
+///
+/// # Errors
+/// What the vault says that says neither yes nor no: it is locked, or fails.
+pub(crate) fn is_lost(home: &Home, vault: &dyn KeyVault) -> Result<bool, ClientError> {
+    let Some((generation, wrapped)) = peek(home) else { return Ok(true) };
+    match vault.unwrap(label(generation), wrapped).map(Zeroizing::new) {
+        Ok(_) => Ok(false),
+        Err(VaultError::NoSuchKey | VaultError::NotOurs) => Ok(true),
+        Err(e) => Err(e.into()),
     }
+}
+
+/// Generation and wrapped blob of the keyring in `home`.
+fn peek(home: &Home) -> Option<(u32, Vec<u8>)> {
+    let bytes = std::fs::read(home.keyring()).ok()?;
+    let (head, rest) = bytes.split_first_chunk::<10>()?;
+    let generation = u32::from_le_bytes([head[5], head[6], head[7], head[8]]);
+    let rest = if head[9] == 0 { rest } else { rest.get(SALT..)? };
+    (&head[..4] == MAGIC).then(|| (generation, rest.to_vec()))
 }
 
 fn nonce_of(plain: &[u8]) -> Result<[u8; 12], ClientError> {

@@ -133,7 +133,7 @@ impl Device {
         let (new, ignored) = Managed::read(json)?;
         if let Some(fingerprint) = &new.root_fingerprint {
             let own: String =
-                beatcheck_wire::enrol::fingerprint(&self.root.root_key).iter().map(|b| format!("{b:02x}")).collect();
+                beatcheck_wire::enrol::fingerprint(&self.trusted().root.root_key).iter().map(|b| format!("{b:02x}")).collect();
             if !fingerprint.eq_ignore_ascii_case(&own) {
                 let text =
                     "'root_fingerprint' is not that of the hub this device is enrolled at: wipe it and enrol anew";

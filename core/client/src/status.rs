@@ -43,6 +43,8 @@ pub struct DeviceStatus {
     pub late_hits: Vec<LateHit>,
     /// When the next sync is due: as the hub wants it, with jitter.
     pub next_sync: Option<Timestamp>,
+    /// Set: files of this device were put back; nothing is answered until the hub was heard and goes on with its account.
+    pub rolled_back: bool,
     /// What is to be thought of the clock.
     pub clock: ClockStatus,
     /// Until when a break-glass holds, if one was used.
@@ -169,6 +171,7 @@ impl Device {
             journal: self.journal_status()?,
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
+            rolled_back: self.is_rolled_back(),
             clock: self.clock_status(&view),
             break_glass_until: view.glass.until.filter(|until| now < *until),
             staged_bytes: self.staged_bytes(),

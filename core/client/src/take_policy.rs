@@ -28,7 +28,7 @@ impl Device {
     pub fn take_policy(&self, signed: &[u8]) -> Result<PolicyTaken, ClientError> {
         let view = self.view();
         let known = view.policy.as_ref();
-        let read = envelope::open_bytes(DocKind::Policy, signed, &[self.root.policy_key])
+        let read = envelope::open_bytes(DocKind::Policy, signed, &[self.trusted().root.policy_key])
             .and_then(|payload| Policy::from_canonical(payload));
         let policy = match read {
             Ok(policy) => policy,

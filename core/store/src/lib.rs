@@ -20,6 +20,7 @@ mod filter;
 mod journal;
 mod marks;
 mod mask;
+mod once;
 mod persons;
 mod pool;
 mod records;

@@ -64,6 +64,41 @@ impl State {
         Ok(tx.commit()?)
     }
 
+    /// Adds one to the number under this name (0 if there is none) and returns it; durable, and one after the other, whoever
+    /// asks.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is no number; [`StoreError::Full`] or [`StoreError::Sqlite`].
+    pub fn count(&self, name: &str) -> Result<u64, StoreError> {
+        let mut conn = self.conn();
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let next = number(&tx, name)?.unwrap_or(0) + 1;
+        set_number(&tx, name, next)?;
+        tx.commit()?;
+        Ok(next)
+    }
+
+    /// The number under this name.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if it is no number; [`StoreError::Sqlite`].
+    pub fn number(&self, name: &str) -> Result<Option<u64>, StoreError> {
+        number(&self.conn(), name)
+    }
+
+    /// Sets the number under this name to `to`, if it is still `from`.
+    ///
+    /// # Errors
+    /// As [`State::count`].
+    pub fn set_number_if(&self, name: &str, from: u64, to: u64) -> Result<(), StoreError> {
+        let mut conn = self.conn();
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if number(&tx, name)? == Some(from) {
+            set_number(&tx, name, to)?;
+        }
+        Ok(tx.commit()?)
+    }
+
     /// All documents whose names start with `prefix`, sorted by name.
     ///
     /// # Errors
@@ -79,4 +114,16 @@ impl State {
     fn conn(&self) -> MutexGuard<'_, Connection> {
         self.conn.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn number(conn: &Connection, name: &str) -> Result<Option<u64>, StoreError> {
+    let found: Option<Vec<u8>> =
+        conn.prepare_cached("SELECT value FROM doc WHERE name=?1")?.query_row([name], |r| r.get(0)).optional()?;
+    found.map(|b| b.try_into().map(u64::from_le_bytes).map_err(|_| StoreError::Corrupt)).transpose()
+}
+
+fn set_number(conn: &Connection, name: &str, to: u64) -> Result<(), StoreError> {
+    let sql = "INSERT INTO doc(name,value) VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET value=excluded.value";
+    conn.prepare_cached(sql)?.execute((name, &to.to_le_bytes()[..]))?;
+    Ok(())
 }

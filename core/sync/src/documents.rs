@@ -1,36 +1,78 @@
 //! Head, grant, set, manifests and catalogues: each is verified, and then says what to ask for next.
 
 use crate::work::{Stage, Work};
-use crate::{Do, Machine, SyncFault, Want, verify};
+use crate::{Do, Machine, SyncFault, Trust, Want, verify};
 use beatcheck_model::Timestamp;
-use beatcheck_wire::{Catalogue, CompartmentId, GrantBundle};
+use beatcheck_wire::{Catalogue, CompartmentId, GrantBundle, RootStep};
+use std::collections::BTreeSet;
 
 impl Machine {
-    pub(crate) fn on_head(&mut self, bytes: Vec<u8>, hint: Option<u64>, now: Timestamp) -> Result<Vec<Do>, SyncFault> {
+    pub(crate) fn on_head(
+        &mut self,
+        bytes: Vec<u8>,
+        hint: Option<u64>,
+        roots: &[RootStep],
+        now: Timestamp,
+    ) -> Result<Vec<Do>, SyncFault> {
         self.land(|w| *w == Want::Head);
+        Trust::too_many(roots)?;
+        let mut out = Vec::new();
+        for step in roots {
+            match self.trust.step(step) {
+                Ok(None) => {}
+                Ok(Some(root)) => {
+                    self.trust = Trust::of(&root);
+                    out.push(Do::AdoptRoot(root.into()));
+                }
+                Err(fault) => return Ok(self.with_fault(out, fault)),
+            }
+        }
+        // A root stands by its own signatures, whatever comes of the head.
+        match self.take_head(bytes, hint, now) {
+            Ok(()) => out.push(Do::Contact),
+            Err(fault) => return Ok(self.with_fault(out, fault)),
+        }
+        Ok(out)
+    }
+
+    fn take_head(&mut self, bytes: Vec<u8>, hint: Option<u64>, now: Timestamp) -> Result<(), SyncFault> {
         let head = verify::head(&bytes, &self.held, &self.trust, now)?;
         self.link.tries = 0;
         self.outcome.ask_again_s = head.ask_again_s;
         self.head = Some((head, bytes));
         let known = self.grant.as_ref().map(|g| g.grant_version);
-        if known.is_none() || hint.is_some_and(|h| Some(h) != known) {
+        // A wipe that was asked for without an order is asked about until there is one, or it is lifted.
+        let held_back = self.grant.as_ref().is_some_and(|g| g.wipe);
+        if known.is_none() || held_back || hint.is_some_and(|h| Some(h) != known) {
             self.ask.push_back(Want::Grant);
         } else {
             self.after_grant();
         }
-        Ok(vec![Do::Contact])
+        Ok(())
     }
 
-    pub(crate) fn on_grant(&mut self, mut bundle: GrantBundle) -> Result<Vec<Do>, SyncFault> {
+    pub(crate) fn on_grant(&mut self, mut bundle: GrantBundle, now: Timestamp) -> Result<Vec<Do>, SyncFault> {
         self.land(|w| *w == Want::Grant);
         let (grant, policy) = verify::grant(&bundle, &self.held, &self.trust)?;
         // The bundle is not signed: only the keys that the grant names are kept.
         bundle.keys.retain(|k| verify::names(&grant, k));
         self.link.tries = 0;
         if grant.wipe {
-            return Ok(vec![Do::Wipe]);
+            let orders = &bundle.wipe_orders;
+            if let Some(order) = self.trust.order_to_wipe(orders, self.held.device, self.held.enrolled, now) {
+                return Ok(vec![Do::Wipe(order)]);
+            }
+            bundle.keys.clear();
+            return Ok(self.with_fault(vec![Do::Hold { bundle: bundle.into() }], SyncFault::WipeUnsigned));
         }
-        let keeps = |id: &CompartmentId| grant.compartments.iter().any(|c| c.id == *id);
+        let fresh = grant.purges.iter().filter(|p| !self.held.purged.contains(&p.order));
+        let purged: BTreeSet<CompartmentId> = fresh.map(|p| p.compartment).collect();
+        self.held.purged.extend(grant.purges.iter().map(|p| p.order));
+        if !purged.is_empty() {
+            // Whose dictionary is whose is not told: those that stay are kept again as they come.
+            self.held.dictionaries.clear();
+        }
+        let keeps = |id: &CompartmentId| grant.compartments.iter().any(|c| c.id == *id) && !purged.contains(id);
         self.held.compartments.retain(|id, _| keeps(id));
         self.held.indexed.retain(keeps);
         // A sync that starts again may be given another grant: neither may go back behind this one.

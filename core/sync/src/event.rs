@@ -1,27 +1,22 @@
 //! What goes in and what comes out.
 
 use crate::{FetchFault, Route, RouteKind, SyncFault};
-use beatcheck_wire::envelope::VerifyKey;
 use beatcheck_wire::policy::Policy;
-use beatcheck_wire::{CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest, SegmentRef};
+use beatcheck_wire::{
+    CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest, OrderId, Root, RootStep, SegmentRef,
+};
+use beatcheck_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The keys that documents must be signed with, from the verified root.
-#[derive(Clone, Copy, Debug)]
-pub struct Trust {
-    /// Heads, sets, manifests.
-    pub publish: VerifyKey,
-    /// Grants.
-    pub grant: VerifyKey,
-    /// Policy.
-    pub policy: VerifyKey,
-}
 
 /// What is held and known when a sync begins.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
     /// This device.
     pub device: DeviceId,
+    /// When it was enrolled, by its own clock: an order to all that is older does not mean it.
+    pub enrolled: Timestamp,
+    /// Purge orders that were obeyed: what they named may have come again.
+    pub purged: BTreeSet<OrderId>,
     /// Highest head version committed.
     pub head_version: u64,
     /// Hash of that head's bytes, if it is known: of one version there is only one head.
@@ -33,7 +28,7 @@ pub struct Held {
     /// Version of the policy in force.
     pub policy_version: u64,
     /// When it was signed.
-    pub policy_issued: beatcheck_model::Timestamp,
+    pub policy_issued: Timestamp,
     /// Compartments in the store.
     pub compartments: BTreeMap<CompartmentId, HeldCompartment>,
     /// Dictionaries kept, by hash of their segment.
@@ -121,6 +116,14 @@ pub enum Do {
         /// As it came.
         bundle: Box<GrantBundle>,
     },
+    /// Trust this root from now on: what follows is signed by its keys. It is kept before anything else is done, and what is
+    /// stored under the keys before it stays readable.
+    AdoptRoot(Box<Root>),
+    /// Put a verified grant in force that allows nothing, and erase nothing: it asks for a wipe that no wipe key ordered.
+    Hold {
+        /// As it came.
+        bundle: Box<GrantBundle>,
+    },
     /// Say which frames of these segments of a compartment are staged: [`Event::Staged`].
     Inspect(CompartmentId, Vec<(Hash32, u16)>),
     /// Keep a frame.
@@ -183,8 +186,8 @@ pub enum Do {
     },
     /// The hub was heard of, with a valid head: the lease starts anew.
     Contact,
-    /// The grant orders this device to be erased.
-    Wipe,
+    /// Erase this device: an order that the wipe keys have signed says so.
+    Wipe(OrderId),
     /// The sync is over.
     Done(crate::Outcome),
 }
@@ -198,6 +201,8 @@ pub enum Event {
         bytes: Vec<u8>,
         /// From the response's header.
         grant_hint: Option<u64>,
+        /// Steps from the root that is trusted to the newest, oldest first.
+        roots: Vec<RootStep>,
     },
     /// The grant came.
     Grant(GrantBundle),

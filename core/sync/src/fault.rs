@@ -65,6 +65,20 @@ pub enum SyncFault {
         /// Version known.
         known: u64,
     },
+    /// The roots that came do not continue the one that is trusted.
+    #[error("the hub's root {found} does not follow root {known}, which this device trusts: enrol it anew")]
+    RootGap {
+        /// Version shown.
+        found: u64,
+        /// Version trusted.
+        known: u64,
+    },
+    /// The grant asks for a wipe that nobody ordered who may.
+    #[error(
+        "the hub asks for this device to be erased, without an order signed by the wipe keys: nothing is erased, and nothing \
+         may be used until the hub lifts that or orders it soundly"
+    )]
+    WipeUnsigned,
     /// A manifest or set that no valid head names.
     #[error("the {0} is not the one that the head names: refused")]
     NotNamed(&'static str),
@@ -101,6 +115,8 @@ impl SyncFault {
             Self::Refused { .. } => "hub_refused",
             Self::HeadExpired(_) => "head_expired",
             Self::HeadReplayed { .. } | Self::Replayed { .. } => "replayed",
+            Self::RootGap { .. } => "root_gap",
+            Self::WipeUnsigned => "wipe_unsigned",
             Self::NotNamed(_) => "not_named_by_head",
             Self::WrongDevice => "wrong_device",
             Self::KeyMissing(_) => "key_missing",

@@ -16,12 +16,14 @@ mod fault;
 mod fetching;
 mod machine;
 mod route;
+mod trust;
 mod verify;
 mod work;
 
-pub use event::{ApplyFault, Do, Event, Held, HeldCompartment, Limits, Trust, Want};
+pub use event::{ApplyFault, Do, Event, Held, HeldCompartment, Limits, Want};
 pub use fault::{FetchFault, SyncFault};
 pub use machine::{
     FIRST_WAIT_MS, MAX_APPLYING, MAX_IN_FLIGHT, MAX_REFETCH, MAX_RESTARTS, MAX_TRIES, MAX_WAIT_S, Machine, Outcome,
 };
 pub use route::{MAX_APPLY_ROWS, Route, RouteKind, choose};
+pub use trust::Trust;

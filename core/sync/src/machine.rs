@@ -131,6 +131,7 @@ impl Machine {
             self.fault.get_or_insert(fault);
             return self.end();
         }
+        let before = self.fault.is_some();
         let mut out = match self.step(event, now) {
             Ok(out) => out,
             Err(fault) => {
@@ -139,7 +140,15 @@ impl Machine {
             }
         };
         if self.fault.is_some() {
-            return if self.applying() == 0 { self.end() } else { Vec::new() };
+            if before {
+                // It only waits for what is being applied: nothing more is begun.
+                out.clear();
+            }
+            // What this event's step found good before its fault holds.
+            if self.applying() == 0 {
+                out.extend(self.end());
+            }
+            return out;
         }
         if !self.ended {
             out.extend(self.pump());
@@ -151,8 +160,8 @@ impl Machine {
         match event {
             Event::JournalDone if self.finishing => return Ok(self.end()),
             Event::JournalDone => self.ask.push_back(Want::Head),
-            Event::Head { bytes, grant_hint } => return self.on_head(bytes, grant_hint, now),
-            Event::Grant(bundle) => return self.on_grant(bundle),
+            Event::Head { bytes, grant_hint, roots } => return self.on_head(bytes, grant_hint, &roots, now),
+            Event::Grant(bundle) => return self.on_grant(bundle, now),
             Event::GrantAdopted => self.after_grant(),
             Event::Set(bytes) => return self.on_set(&bytes),
             Event::Manifest(id, bytes) => return Ok(self.on_manifest(id, &bytes)),
@@ -213,6 +222,12 @@ impl Machine {
             (self.held.head_version, self.held.head_hash) = (head.head_version, Some(Hash32::of(&bytes)));
         }
         self.ask.push_back(Want::Head);
+    }
+
+    /// The sync ends, after `out` is done.
+    pub(crate) fn with_fault(&mut self, out: Vec<Do>, fault: SyncFault) -> Vec<Do> {
+        self.fault.get_or_insert(fault);
+        out
     }
 
     fn finish(&mut self) -> Vec<Do> {

@@ -5,7 +5,7 @@ use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
-    CompartmentId, CompartmentKey, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, Manifest, ManifestSet, WireError,
+    CompartmentId, CompartmentKey, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, MAX_PURGES, Manifest, ManifestSet, WireError,
 };
 
 /// Signature, not expired, never backwards; of one version there is only one content.
@@ -34,6 +34,9 @@ pub(crate) fn grant(bundle: &GrantBundle, held: &Held, trust: &Trust) -> Result<
     }
     if grant.compartments.len() > MAX_COMPARTMENTS {
         return Err(WireError::OverLimit("number of compartments").into());
+    }
+    if grant.purges.len() > MAX_PURGES {
+        return Err(WireError::OverLimit("number of purges").into());
     }
     let policy = Policy::from_canonical(envelope::open_bytes(DocKind::Policy, &bundle.policy, &[trust.policy])?)?;
     if policy.policy_version < held.policy_version || policy.policy_version != grant.policy_version {

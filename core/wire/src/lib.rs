@@ -20,6 +20,7 @@ pub mod enrol;
 pub mod envelope;
 mod error;
 pub mod journal;
+pub mod kept;
 pub mod mark_index;
 pub mod patch;
 pub mod policy;

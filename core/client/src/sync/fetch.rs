@@ -78,7 +78,7 @@ impl Asking {
             a.by_hash = all.map(|bytes| (Hash32::of(&bytes), bytes)).collect();
             a.grant = answer.grant;
         });
-        Ok(Event::Head { bytes: head, grant_hint: Some(answer.grant_version) })
+        Ok(Event::Head { bytes: head, grant_hint: Some(answer.grant_version), roots: answer.roots })
     }
 
     /// What lies under a hash: from what came along, or by a request.

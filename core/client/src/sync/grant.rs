@@ -19,6 +19,7 @@ impl Run<'_> {
     /// off the shelf, its keys are out of the keyring, and the old vault key is destroyed.
     pub(super) fn adopt(&mut self, grant: &Grant, policy: &Policy, bundle: &GrantBundle) -> Result<Event, ClientError> {
         let device = self.device;
+        self.purge(grant, policy)?;
         let before = device.view();
         let mut ring = device.ring();
         // What is still noted as held counts too: after a crash the keys may be gone, and the receipt not yet written.
@@ -29,6 +30,7 @@ impl Run<'_> {
         for id in &gone {
             device.shelf.take(id);
         }
+        device.env.step("grant: shelf");
         let files: Vec<_> =
             gone.iter().filter_map(|id| ring.keys.compartment(id)?.file).map(|f| device.home.record_file(&f)).collect();
         ring.keys.compartments.retain(|c| !gone.contains(&c.id));
@@ -46,12 +48,15 @@ impl Run<'_> {
             ring.save(&device.home, &*device.vault, &device.env)?;
         } else {
             ring.rotate(&device.home, &*device.vault, &device.env)?;
+            device.env.step("grant: keys");
             // Staged frames of other compartments can be fetched again; which are whose is not known by name.
             self.staging.clear()?;
         }
         drop(ring);
+        device.env.step("grant: staged");
         for file in files {
             beatcheck_store::shred_file(&file)?;
+            device.env.step("grant: file");
         }
         let receipts = gone.iter().zip(&names).map(|(id, name)| {
             let kind = EntryKind::CompartmentWithdrawn { compartment: id.to_string(), name: name.clone() };
@@ -63,6 +68,7 @@ impl Run<'_> {
             let view = View { grant: Some(grant.clone()), policy: Some(policy.clone()), ..(*before).clone() };
             device.account(&view, device.now(), receipts)?;
         }
+        device.env.step("grant: receipts");
         // All that is kept beside the rows goes with them; the ciphertext of dictionary and index has no key any more.
         let beside = [doc::HELD, doc::DICTIONARY, doc::INDEX, doc::INTEGRITY];
         let held: Vec<String> =
@@ -73,6 +79,7 @@ impl Run<'_> {
         documents.extend(held.iter().map(|name| (name.as_str(), None)));
         device.state.put_all(&documents)?;
         device.reload()?;
+        device.env.step("grant: kept");
         let version = policy.policy_version;
         if before.policy.as_ref().is_none_or(|p| p.policy_version != version) {
             let line = Line::of(EntryKind::PolicyApplied { version });

@@ -2,12 +2,13 @@
 
 use super::Run;
 use crate::ClientError;
-use crate::device::{Device, encode};
+use crate::device::{Device, View, encode};
 use crate::keyring::RECEIPT_LABEL;
 use crate::transport::{LinkFault, Transport};
 use beatcheck_sync::Event;
 use beatcheck_wire::journal::{
-    DeviceReport, Held, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, SealedEntry,
+    DeviceReport, Held, JournalAck, JournalBatch, JournalUpload, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_RECEIPTS,
+    SealedEntry,
 };
 use hyper::Method;
 
@@ -20,7 +21,11 @@ impl Run<'_> {
     /// Sends what waits, and says what is held. A failure is no fault of the sync: the entries stay.
     pub(super) async fn send_journal(&mut self) -> Event {
         match self.try_send().await {
-            Ok(()) => self.renew_certificate().await,
+            Ok(()) => {
+                self.account_taken = true;
+                self.hand_in_kept().await;
+                self.renew_certificate().await;
+            }
             Err(e) => tracing::info!(code = e.code(), "the journal waits for a better time"),
         }
         Event::JournalDone
@@ -42,6 +47,7 @@ impl Run<'_> {
             let batch = self.device.batch(previous, entries)?;
             let ack = upload(&self.asking.transport, self.device, &batch).await?;
             self.device.journal.ack(ack.acked)?;
+            self.device.journal.receipts_told(&batch.receipts)?;
             self.report.journal_sent += sent;
             if ack.acked >= until {
                 return Ok(());
@@ -54,6 +60,8 @@ impl Run<'_> {
 impl Device {
     fn batch(&self, previous: [u8; 32], entries: Vec<SealedEntry>) -> Result<JournalBatch, ClientError> {
         let view = self.view();
+        let stats = self.journal.stats()?;
+        let pending = stats.last_seq.saturating_sub(entries.last().map_or(stats.last_seq, |e| e.seq));
         let mut held = Vec::new();
         for id in self.shelf.ids() {
             let Some(open) = self.shelf.get(&id) else { continue };
@@ -75,8 +83,30 @@ impl Device {
             grant_version: view.grant.as_ref().map_or(0, |g| g.grant_version),
             at: self.now(),
             wiped: false,
-            receipts: Vec::new(),
-            report: DeviceReport::default(),
+            receipts: self.journal.receipts(MAX_RECEIPTS)?,
+            report: self.describe(&view, pending)?,
+        })
+    }
+}
+
+impl Device {
+    /// What this device says of itself.
+    fn describe(&self, view: &View, pending: u64) -> Result<DeviceReport, ClientError> {
+        let low = self.journal.stats()?.reserve_low;
+        let held_back = view.grant.as_ref().is_some_and(|g| g.wipe);
+        let problems = [
+            ("journal_low", low),
+            ("rolled_back", self.is_rolled_back()),
+            ("diverged", !view.suspect.is_empty()),
+            ("wipe_unsigned", held_back),
+        ];
+        Ok(DeviceReport {
+            app_version: self.app_version()?,
+            pending,
+            root_version: self.trusted().root.root_version,
+            counter: self.counter(),
+            unlocked: true,
+            problems: problems.into_iter().filter(|(_, is)| *is).map(|(code, _)| code.to_owned()).collect(),
         })
     }
 }

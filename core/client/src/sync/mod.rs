@@ -9,9 +9,11 @@ mod fetch;
 mod grant;
 mod journal;
 mod kept;
+mod kept_account;
 pub(crate) mod last_words;
 mod link;
 mod options;
+mod purge;
 mod relay;
 mod repair;
 mod report;
@@ -85,6 +87,8 @@ struct Run<'a> {
     worker: Worker<'a>,
     /// Work beside the loop that has not reported its end.
     running: usize,
+    /// The hub has taken all of the account that waited.
+    account_taken: bool,
 }
 
 impl Device {
@@ -141,7 +145,7 @@ impl Device {
         let asking = Arc::new(Asking {
             transport: Arc::clone(&transport),
             time: Arc::clone(&self.time),
-            question: question(&held, options),
+            question: question(&held, self.trusted().root.root_version, options),
             head: self.state.get(doc::HEAD)?,
             arrived: Mutex::default(),
             relay: relay.clone(),
@@ -167,16 +171,21 @@ impl Device {
             notes,
             worker,
             running: 0,
+            account_taken: false,
         };
-        let machine = Machine::new(held, self.trust(), self.limits(options.network)?);
+        let machine = Machine::new(held, Trust::of(&self.trusted().root), self.limits(options.network)?);
         let driven = std::thread::scope(|scope| link.runtime.block_on(run.drive(machine, inbox, scope)));
         run.arrivals.end(self)?;
         let wiped = driven?;
-        let Run { mut report, staging: held_open, worker, .. } = run;
-        if wiped {
+        let Run { mut report, staging: held_open, worker, account_taken, .. } = run;
+        if let Some(order) = wiped {
             drop((held_open, worker, staging));
-            report.journal_pending = self.wipe("order")?.journal_pending;
+            report.journal_pending = self.wipe_for("order", Some(order))?.journal_pending;
         } else {
+            if account_taken && report.fault.is_none() {
+                self.re_established()?;
+            }
+            self.tick()?;
             report.journal_pending = self.journal.stats()?.pending;
         }
         let spent = transport.meter.now().since(&before);
@@ -187,6 +196,7 @@ impl Device {
             report.bytes_up += near.up;
             report.requests += near.requests;
         }
+        let wiped = wiped.is_some();
         report.took_ms = watch.micros() / 1000;
         report.complete = report.fault.is_none() && report.failed.is_empty() && report.deferred.is_empty() && !wiped;
         report.wiped = wiped;
@@ -196,15 +206,13 @@ impl Device {
         Ok(report)
     }
 
-    fn trust(&self) -> Trust {
-        Trust { publish: self.root.publish_key, grant: self.root.grant_key, policy: self.root.policy_key }
-    }
-
     fn held(&self) -> Result<Held, ClientError> {
         let view = self.view();
         let get = |name: &str| self.state.get(name);
         let mut held = Held {
             device: self.device,
+            enrolled: get(doc::ENROLLED)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
+            purged: self.journal.obeyed()?,
             head_version: get(doc::HEAD_VERSION)?.map(|b| decode(&b)).transpose()?.unwrap_or(0),
             head_hash: get(doc::HEAD)?.map(|b| Hash32::of(&b)),
             set_hash: get(doc::SET_HASH)?.map(|b| decode(&b)).transpose()?.unwrap_or_default(),
@@ -251,12 +259,13 @@ impl Device {
 }
 
 /// What the hub is told of what is held.
-fn question(held: &Held, options: &SyncOptions) -> CatchUpRequest {
+fn question(held: &Held, root_version: u64, options: &SyncOptions) -> CatchUpRequest {
     CatchUpRequest {
         version: catch_up::VERSION,
         head: held.head_hash.unwrap_or_default(),
         set: held.set_hash,
-        grant_version: held.grant.as_ref().map_or(0, |g| g.grant_version),
+        // One that asks for a wipe without an order is asked about again.
+        grant_version: held.grant.as_ref().filter(|g| !g.wipe).map_or(0, |g| g.grant_version),
         held: held
             .compartments
             .iter()
@@ -265,7 +274,7 @@ fn question(held: &Held, options: &SyncOptions) -> CatchUpRequest {
             .collect(),
         max_bytes: MAX_ANSWER_BYTES,
         hold_s: options.hold_s.min(MAX_HOLD_S),
-        root_version: 0,
+        root_version,
         policy_version: held.policy_version,
     }
 }

@@ -7,20 +7,20 @@ use crate::account::Line;
 use crate::device::{doc, encode};
 use beatcheck_audit::EntryKind;
 use beatcheck_sync::{Do, Event, Machine, SyncFault};
-use beatcheck_wire::{CompartmentId, Hash32};
+use beatcheck_wire::{CompartmentId, Hash32, OrderId};
 use std::collections::VecDeque;
 use std::thread::Scope;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 impl<'a> Run<'a> {
-    /// Runs the machine to its end; says whether the device was ordered to be erased.
+    /// Runs the machine to its end; says by which order the device is to be erased, if by any.
     pub(super) async fn drive<'scope>(
         &mut self,
         mut machine: Machine,
         mut inbox: mpsc::Receiver<Note>,
         scope: &'scope Scope<'scope, 'a>,
-    ) -> Result<bool, ClientError> {
+    ) -> Result<Option<OrderId>, ClientError> {
         let mut todo: VecDeque<Do> = machine.start().into();
         loop {
             while let Some(next) = todo.pop_front() {
@@ -28,11 +28,11 @@ impl<'a> Run<'a> {
                     Do::Done(outcome) => {
                         self.drain(&mut inbox).await;
                         self.end(outcome)?;
-                        return Ok(false);
+                        return Ok(None);
                     }
-                    Do::Wipe => {
+                    Do::Wipe(order) => {
                         self.drain(&mut inbox).await;
-                        return Ok(true);
+                        return Ok(Some(order));
                     }
                     Do::SendJournal => Some(self.send_journal().await),
                     Do::Fetch(want) => {
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
                     todo.extend(machine.on(event, self.device.now()));
                 }
             }
-            let Some(note) = inbox.recv().await else { return Ok(false) };
+            let Some(note) = inbox.recv().await else { return Ok(None) };
             if let Some(event) = self.note(note)? {
                 todo.extend(machine.on(event, self.device.now()));
             }
@@ -138,6 +138,17 @@ impl<'a> Run<'a> {
                 self.device.reload()?;
                 None
             }
+            Do::AdoptRoot(root) => {
+                tokio::task::block_in_place(|| self.device.adopt_root(*root))?;
+                None
+            }
+            Do::Hold { bundle } => {
+                self.device
+                    .state
+                    .put_all(&[(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))])?;
+                self.device.reload()?;
+                None
+            }
             Do::AdoptGrant { grant, policy, bundle } => {
                 Some(tokio::task::block_in_place(|| self.adopt(&grant, &policy, &bundle))?)
             }
@@ -176,7 +187,7 @@ impl<'a> Run<'a> {
                 None
             }
             Do::Done(_)
-            | Do::Wipe
+            | Do::Wipe(_)
             | Do::SendJournal
             | Do::Fetch(_)
             | Do::Wait { .. }

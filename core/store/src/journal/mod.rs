@@ -20,8 +20,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod told;
 
-const MIGRATIONS: &[&str] =
-    &[include_str!("../../migrations/journal.sql"), include_str!("../../migrations/journal_2.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/journal.sql"),
+    include_str!("../../migrations/journal_2.sql"),
+    include_str!("../../migrations/journal_once.sql"),
+];
 /// Space kept back for the account, in bytes.
 pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 const LINK: usize = 32;
@@ -96,8 +99,8 @@ pub struct Journal {
     inner: Mutex<Inner>,
 }
 
-struct Inner {
-    conn: Connection,
+pub(crate) struct Inner {
+    pub(crate) conn: Connection,
     reserve: Reserve,
     limited_while_reserved: bool,
 }
@@ -154,38 +157,7 @@ impl Journal {
         count: usize,
         make: &mut dyn FnMut(usize, u64) -> Result<Made, StoreError>,
     ) -> Result<u64, StoreError> {
-        self.inner().write(&mut |tx| {
-            let (last, mut hash) = end(tx, "last")?;
-            let (mut seq, mut bytes) = (last, waiting(tx)?);
-            for i in 0..count {
-                seq += 1;
-                let Made { sealed, told, asked } = make(i, seq)?;
-                if sealed.len() > MAX_ENTRY_BYTES {
-                    return Err(WireError::OverLimit("a journal entry").into());
-                }
-                hash = link(&hash, seq, &sealed);
-                bytes += sealed.len() as u64;
-                tx.prepare_cached("INSERT INTO entry(seq,hash,sealed) VALUES(?1,?2,?3)")?.execute((
-                    seq,
-                    &hash[..],
-                    &sealed,
-                ))?;
-                if let Some(a) = asked {
-                    tx.prepare_cached("INSERT INTO usage(seq,at,subject) VALUES(?1,?2,?3)")?.execute((
-                        int(seq),
-                        a.at.0,
-                        &a.subject[..],
-                    ))?;
-                }
-                if let Some(t) = told {
-                    tx.prepare_cached("INSERT INTO told(seq,reference,at,query,told) VALUES(?1,?2,?3,?4,?5)")?
-                        .execute((int(seq), t.reference, t.at.0, t.query_json, t.told_json))?;
-                }
-            }
-            set_end(tx, "last", seq, &hash)?;
-            set_waiting(tx, bytes)?;
-            Ok(last + 1)
-        })
+        self.inner().write(&mut |tx| append_in(tx, count, make))
     }
 
     /// The oldest entries that wait, up to both limits; one at least if any waits, however large it is.
@@ -276,14 +248,14 @@ impl Journal {
     }
 
     /// A panic in `make` rolled its transaction back as it unwound: the journal goes on.
-    fn inner(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
     /// One durable transaction; on a full disk the reserve is given up and it is tried once more.
-    fn write<T>(&mut self, f: &mut dyn FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(&mut self, f: &mut dyn FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         match self.write_once(f) {
             Err(StoreError::Full) if self.reserve.release() => {
                 tracing::warn!("no space left: the journal's reserve has been given up");
@@ -304,8 +276,46 @@ impl Inner {
     }
 }
 
+/// Appends within a transaction; see [`Journal::append`].
+pub(crate) fn append_in(
+    tx: &Transaction<'_>,
+    count: usize,
+    make: &mut dyn FnMut(usize, u64) -> Result<Made, StoreError>,
+) -> Result<u64, StoreError> {
+    let (last, mut hash) = end(tx, "last")?;
+    let (mut seq, mut bytes) = (last, waiting(tx)?);
+    for i in 0..count {
+        seq += 1;
+        let Made { sealed, told, asked } = make(i, seq)?;
+        if sealed.len() > MAX_ENTRY_BYTES {
+            return Err(WireError::OverLimit("a journal entry").into());
+        }
+        hash = link(&hash, seq, &sealed);
+        bytes += sealed.len() as u64;
+        tx.prepare_cached("INSERT INTO entry(seq,hash,sealed) VALUES(?1,?2,?3)")?.execute((
+            seq,
+            &hash[..],
+            &sealed,
+        ))?;
+        if let Some(a) = asked {
+            tx.prepare_cached("INSERT INTO usage(seq,at,subject) VALUES(?1,?2,?3)")?.execute((
+                int(seq),
+                a.at.0,
+                &a.subject[..],
+            ))?;
+        }
+        if let Some(t) = told {
+            tx.prepare_cached("INSERT INTO told(seq,reference,at,query,told) VALUES(?1,?2,?3,?4,?5)")?
+                .execute((int(seq), t.reference, t.at.0, t.query_json, t.told_json))?;
+        }
+    }
+    set_end(tx, "last", seq, &hash)?;
+    set_waiting(tx, bytes)?;
+    Ok(last + 1)
+}
+
 /// An end of the chain: number and link.
-fn end(conn: &Connection, k: &str) -> Result<(u64, [u8; LINK]), StoreError> {
+pub(crate) fn end(conn: &Connection, k: &str) -> Result<(u64, [u8; LINK]), StoreError> {
     let bytes = meta(conn, k)?.ok_or(StoreError::Corrupt)?;
     let (seq, hash) = bytes.split_first_chunk::<8>().ok_or(StoreError::Corrupt)?;
     Ok((u64::from_le_bytes(*seq), hash.try_into().map_err(|_| StoreError::Corrupt)?))

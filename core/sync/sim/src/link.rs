@@ -77,16 +77,18 @@ pub(crate) fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> Ve
         Want::Head => {
             let (_, current) = &hub.heads[hub.heads.len() - 1];
             let mut bytes = current.clone();
+            let mut roots = Vec::new();
             if replay {
                 bytes = hub.heads[rng.below(hub.heads.len() as u64) as usize].1.clone();
             } else if forge {
-                match rng.below(3) {
+                match rng.below(4) {
+                    3 => roots.push(hub.forged_root()),
                     0 => bytes = hub.expired_head(),
                     1 => bytes = hub.forged_head(),
                     _ => flip(&mut bytes, rng),
                 }
             }
-            Event::Head { bytes, grant_hint: Some(hub.grant_version) }
+            Event::Head { bytes, grant_hint: Some(hub.grant_version), roots }
         }
         Want::Grant => {
             let (current, _) = &hub.grants[hub.grants.len() - 1];
@@ -94,7 +96,10 @@ pub(crate) fn answer(hub: &Hub, want: &Want, chaos: &Chaos, rng: &mut Rng) -> Ve
             if replay {
                 bundle = hub.grants[rng.below(hub.grants.len() as u64) as usize].0.clone();
             } else if forge {
-                forge_grant(&mut bundle, rng);
+                match rng.below(5) {
+                    0 => bundle = hub.unsigned_wipe(),
+                    _ => forge_grant(&mut bundle, rng),
+                }
             }
             Event::Grant(bundle)
         }

@@ -127,6 +127,7 @@ impl Device {
             compartments: compartments.collect(),
             dictionaries: self.dictionaries.keys().copied().collect(),
             indexed: self.indexes.keys().copied().collect(),
+            ..Held::default()
         }
     }
 

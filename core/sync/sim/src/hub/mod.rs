@@ -9,12 +9,12 @@ use crate::rng::Rng;
 use beatcheck_model::{Body, Person, Record, RecordId, RecordKind, Timestamp, Vehicle};
 use beatcheck_sync::Trust;
 use beatcheck_wire::digest::{RowDigest, canonical};
-use beatcheck_wire::envelope::{DocKind, SigningKey};
+use beatcheck_wire::envelope::{self, DocKind, SigningKey};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::ranges::{RangeSums, RowsAnswer, RowsRequest, SumsAnswer, SumsRequest, range_of};
 use beatcheck_wire::{
     CatalogueRef, CompartmentId, CompartmentKey, Delta, DeviceId, Grant, GrantBundle, GrantedCompartment, Hash32, Head,
-    Manifest, ManifestSet, SegmentRef, Snapshot, record_id,
+    Manifest, ManifestSet, Root, RootStep, SegmentRef, Snapshot, WipeOrder, record_id,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -168,7 +168,14 @@ impl Hub {
 
     /// What the device trusts.
     pub(crate) fn trust(&self) -> Trust {
-        Trust { publish: self.publish.verify_key(), grant: self.grant.verify_key(), policy: self.policy.verify_key() }
+        Trust {
+            root_version: 1,
+            root: key(4).verify_key(),
+            publish: self.publish.verify_key(),
+            grant: self.grant.verify_key(),
+            policy: self.policy.verify_key(),
+            wipe: vec![key(5).verify_key()],
+        }
     }
 
     /// The time by the hub's clock, which rises with everything it does.
@@ -290,6 +297,37 @@ impl Hub {
     pub(crate) fn expired_head(&self) -> Vec<u8> {
         let (head, _) = &self.heads[self.heads.len() - 1];
         self.publish.sign(DocKind::Head, &Head { expires: self.now(), ..head.clone() }).unwrap()
+    }
+
+    /// A root that would put the world's keys into other hands: signed by its own key, and not by the one that is trusted.
+    pub(crate) fn forged_root(&self) -> RootStep {
+        let stranger = key(9);
+        let root = Root {
+            root_version: 2,
+            root_key: stranger.verify_key(),
+            publish_key: stranger.verify_key(),
+            grant_key: stranger.verify_key(),
+            policy_key: stranger.verify_key(),
+            audit_key: [0; 32],
+            ca_sha256: [0; 32],
+            issued: self.now(),
+            wipe_keys: vec![stranger.verify_key()],
+        };
+        let signed = stranger.sign(DocKind::Root, &root).unwrap();
+        RootStep { by_old: signed.clone(), by_new: signed }
+    }
+
+    /// The current grant asking for a wipe, signed by the grant key, with an order that no wipe key signed.
+    pub(crate) fn unsigned_wipe(&self) -> GrantBundle {
+        let (bundle, _) = &self.grants[self.grants.len() - 1];
+        let grant: Grant = envelope::open(DocKind::Grant, &bundle.grant, &[self.grant.verify_key()]).unwrap();
+        let now = self.now();
+        let order = WipeOrder { order: self.device, device: Some(self.device), issued: now, expires: now.plus_secs(60) };
+        GrantBundle {
+            grant: self.grant.sign(DocKind::Grant, &Grant { wipe: true, ..grant }).unwrap(),
+            wipe_orders: vec![self.grant.sign(DocKind::WipeOrder, &order).unwrap()],
+            ..bundle.clone()
+        }
     }
 
     /// A head with a higher version, not signed by the hub.
