@@ -110,8 +110,11 @@ impl Hub {
         )?;
         report(&tx, &batch, now, !fresh.is_empty())?;
         let obeyed = crate::orders::note_receipts(&tx, device.id, &batch.receipts, now)?;
+        if batch.wiped {
+            crate::orders::note_wiped(&tx, device.id, now)?;
+        }
         tx.commit()?;
-        if obeyed > 0 {
+        if obeyed > 0 || batch.wiped {
             self.refresh_grant(device.id)?;
         }
         tracing::info!(device = %device.id, entries = fresh.len(), acked = acked.0, "journal entries were taken in");
