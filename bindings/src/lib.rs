@@ -14,7 +14,7 @@ mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, Recovered, SyncReport, WipeReport,
+    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Recovered, Severity, SyncReport, WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,

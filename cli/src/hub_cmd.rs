@@ -3,8 +3,8 @@
 use crate::complain;
 use crate::exit::{Exit, Failure};
 use crate::hub_args::{
-    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, PolicyCommand, PolicySetArgs,
-    RejectsArgs, ServeArgs,
+    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, PolicyCommand,
+    PolicySetArgs, RejectsArgs, ServeArgs,
 };
 use crate::hub_view;
 use crate::output::Context;

@@ -11,8 +11,7 @@ use std::sync::Arc;
 /// A key out of the hub's directory, as whoever stole it before would have it.
 fn stolen(hub: &TestHub, name: &str) -> SigningKey {
     let hex = std::fs::read_to_string(hub.hub.dir().join("keys").join(name)).unwrap();
-    let seed: Vec<u8> =
-        (0..32).map(|i| u8::from_str_radix(&hex.trim()[2 * i..2 * i + 2], 16).unwrap()).collect();
+    let seed: Vec<u8> = (0..32).map(|i| u8::from_str_radix(&hex.trim()[2 * i..2 * i + 2], 16).unwrap()).collect();
     SigningKey::from_seed(&seed).unwrap()
 }
 

@@ -194,7 +194,6 @@ impl Keyring {
         }
         Ok(())
     }
-
 }
 
 /// Labels of the vault keys that may have wrapped the keyring in `home`, without opening it: a crash may have left the one

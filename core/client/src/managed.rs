@@ -132,8 +132,10 @@ impl Device {
     pub fn apply_managed_configuration(&self, json: &str) -> Result<ManagedApplied, ClientError> {
         let (new, ignored) = Managed::read(json)?;
         if let Some(fingerprint) = &new.root_fingerprint {
-            let own: String =
-                beatcheck_wire::enrol::fingerprint(&self.trusted().root.root_key).iter().map(|b| format!("{b:02x}")).collect();
+            let own: String = beatcheck_wire::enrol::fingerprint(&self.trusted().root.root_key)
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
             if !fingerprint.eq_ignore_ascii_case(&own) {
                 let text =
                     "'root_fingerprint' is not that of the hub this device is enrolled at: wipe it and enrol anew";

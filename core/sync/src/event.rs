@@ -1,11 +1,11 @@
 //! What goes in and what comes out.
 
 use crate::{FetchFault, Route, RouteKind, SyncFault};
+use beatcheck_model::Timestamp;
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
     CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest, OrderId, Root, RootStep, SegmentRef,
 };
-use beatcheck_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is held and known when a sync begins.

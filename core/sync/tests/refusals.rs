@@ -351,7 +351,16 @@ fn roots_are_followed_step_by_step_before_the_head() {
     assert_eq!(done, ["journal", "head", "root", "root"], "the roots stand by themselves");
     // Steps that were taken before do no harm.
     let again = [step(1, 10, 10, 1), step(2, 10, 11, 6)];
-    assert_eq!(case!(|c| { c.roots = again.to_vec(); c.signers[0] = 6; }).run().0.fault, None);
+    assert_eq!(
+        case!(|c| {
+            c.roots = again.to_vec();
+            c.signers[0] = 6;
+        })
+        .run()
+        .0
+        .fault,
+        None
+    );
 }
 
 #[test]

@@ -322,7 +322,8 @@ impl Hub {
         let (bundle, _) = &self.grants[self.grants.len() - 1];
         let grant: Grant = envelope::open(DocKind::Grant, &bundle.grant, &[self.grant.verify_key()]).unwrap();
         let now = self.now();
-        let order = WipeOrder { order: self.device, device: Some(self.device), issued: now, expires: now.plus_secs(60) };
+        let order =
+            WipeOrder { order: self.device, device: Some(self.device), issued: now, expires: now.plus_secs(60) };
         GrantBundle {
             grant: self.grant.sign(DocKind::Grant, &Grant { wipe: true, ..grant }).unwrap(),
             wipe_orders: vec![self.grant.sign(DocKind::WipeOrder, &order).unwrap()],
