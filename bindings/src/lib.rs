@@ -134,6 +134,8 @@ impl Device {
             ca_pem: options.ca_pem,
             pin: options.pin,
             app_version: options.app_version,
+            asset: String::new(),
+            id_token: String::new(),
         };
         Ok(Self::wrap(client::Device::enrol(&options, vault::adapt(vault), client::Env::system())?))
     }

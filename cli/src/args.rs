@@ -91,6 +91,13 @@ pub(crate) struct SimArgs {
 pub(crate) enum DeviceCommand {
     /// Enrol this device at a hub with a one-time code
     Enrol(EnrolArgs),
+    /// Print the nonce that an ID token for an enrolment code must bear
+    #[command(after_help = "Example:\n  beatcheck device login-nonce --code CODE")]
+    LoginNonce {
+        /// The one-time code from `hub enrol`
+        #[arg(long)]
+        code: String,
+    },
     /// Fetch what changed, send the account; with --watch stay in contact and say what comes
     #[command(after_help = "Examples:\n  beatcheck device sync --home phone\n  \
         beatcheck device sync --home phone --watch\n  \
@@ -213,6 +220,12 @@ pub(crate) struct EnrolArgs {
     /// The hub's certificate authority (`ca.pem` in its data directory)
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: PathBuf,
+    /// What device management calls this device, where the code is for one
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) asset: Option<String>,
+    /// File that holds an ID token of the force's identity provider, where the hub needs one (`device login-nonce`)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) id_token_file: Option<PathBuf>,
 }
 
 /// What a check can ask.

@@ -11,6 +11,7 @@ use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {
     match command {
         DeviceCommand::Enrol(a) => enrol(a, context),
+        DeviceCommand::LoginNonce { code } => crate::identity_cmd::login_nonce(&code, context),
         DeviceCommand::Sync(a) => sync_cmd::sync(&a, context),
         DeviceCommand::Scrub(a) => sync_cmd::scrub(&a, context),
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
@@ -86,6 +87,8 @@ fn enrol(args: EnrolArgs, context: &Context) -> Result<Exit, Failure> {
         ca_pem,
         pin: pin(&args.home)?,
         app_version: concat!("beatcheck-cli ", env!("CARGO_PKG_VERSION")).to_owned(),
+        asset: args.asset.unwrap_or_default(),
+        id_token: crate::identity_cmd::token(args.id_token_file.as_deref())?,
     };
     let device = Device::enrol(&options, vault(&args.home.home)?, context.env())?;
     let status = device.status()?;

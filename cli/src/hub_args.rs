@@ -1,5 +1,8 @@
 //! The command line of a hub's operator.
 
+use crate::identity_args::{AttestationCommand, IdentityCommand, OfficerCommand};
+use crate::orders_args::{CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs};
+use crate::policy_args::PolicyCommand;
 use crate::relay_args::HubRelayCommand;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::DeviceId;
@@ -28,19 +31,41 @@ pub(crate) enum HubCommand {
     Rejects(RejectsArgs),
     /// Read the account that devices sent
     Journal(JournalArgs),
-    /// Show or set device management's policy
+    /// Device management's policy: look at it, sign it, push it, roll it out
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Revoke a device: its certificate opens nothing any more
     #[command(after_help = "Example:\n  beatcheck hub revoke --data hub --device 0f3c...")]
     Revoke(DeviceArgs),
     /// Order a device to erase itself with its next sync
-    #[command(after_help = "Example:\n  beatcheck hub wipe --data hub --device 0f3c...")]
-    Wipe(DeviceArgs),
+    Wipe(WipeArgs),
+    /// Order all devices to erase themselves: takes two persons
+    #[command(subcommand, name = "wipe-all")]
+    WipeAll(WipeAllCommand),
+    /// Order a device to erase one compartment, and to fetch it again if it still may
+    Purge(PurgeArgs),
+    /// Show orders, and which were obeyed
+    Orders(OrdersArgs),
+    /// Take back an order that was not obeyed yet
+    Cancel(CancelArgs),
+    /// Give back a compartment that was withdrawn
+    Restore(RestoreArgs),
+    /// Show and change the keys that devices trust
+    #[command(subcommand)]
+    Root(RootCommand),
     /// Give a device's officer another role
     Role(RoleArgs),
     /// Take one compartment from one device, whatever its role says
     Withdraw(WithdrawArgs),
+    /// Suspend officers, lift that, and show who is known
+    #[command(subcommand)]
+    Officer(OfficerCommand),
+    /// The force's identity provider: who an officer is
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// What a phone must show of the place its keys live in
+    #[command(subcommand)]
+    Attestation(AttestationCommand),
     /// Issue, show and revoke the certificates of relays
     #[command(subcommand)]
     Relay(HubRelayCommand),
@@ -137,6 +162,9 @@ pub(crate) struct EnrolArgs {
     /// A role of the policy
     #[arg(long)]
     pub(crate) role: String,
+    /// What device management calls the one device that may use the code
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) asset: Option<String>,
 }
 
 /// `hub rejects`.
@@ -191,29 +219,6 @@ pub(crate) enum JournalAction {
     Recover,
 }
 
-/// `hub policy`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyCommand {
-    /// Show the policy in force
-    #[command(after_help = "Example:\n  beatcheck hub policy show --data hub > policy.json")]
-    Show(DataArgs),
-    /// Sign a policy and put it in force
-    #[command(after_help = "Example:\n  beatcheck hub policy set --data hub policy.json\n\n\
-        JSON or TOML. A field that nothing reads is refused; the version is counted up where it is left out. Devices \
-        obey it from their next sync.")]
-    Set(PolicySetArgs),
-}
-
-/// `hub policy set`.
-#[derive(Debug, Args)]
-pub(crate) struct PolicySetArgs {
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    /// The policy
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-}
-
 /// A device at a hub.
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
@@ -246,6 +251,6 @@ pub(crate) struct WithdrawArgs {
     pub(crate) compartment: String,
 }
 
-fn parse_device(text: &str) -> Result<DeviceId, String> {
+pub(crate) fn parse_device(text: &str) -> Result<DeviceId, String> {
     DeviceId::from_hex(text.trim()).ok_or_else(|| "a device's id has 32 hexadecimal digits".to_owned())
 }

@@ -3,14 +3,16 @@
 use crate::complain;
 use crate::exit::{Exit, Failure};
 use crate::hub_args::{
-    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, PolicyCommand,
-    PolicySetArgs, RejectsArgs, ServeArgs,
+    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, RejectsArgs, ServeArgs,
 };
 use crate::hub_view;
+use crate::identity_cmd;
 use crate::output::Context;
 use crate::progress::Bar;
-use crate::relay_cmd;
-use beatcheck_hub::{Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions};
+use crate::{orders_cmd, policy_cmd, relay_cmd};
+use beatcheck_hub::{
+    EnrolFor, Hub, IngestOptions, InitOptions, JournalCheck, JournalFilter, JournalRow, Reject, ServeOptions,
+};
 use serde_json::json;
 
 pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failure> {
@@ -26,18 +28,22 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
         }
         HubCommand::Rejects(a) => rejects(&a, context)?,
         HubCommand::Journal(a) => return journal(a, context),
+        HubCommand::Officer(c) => identity_cmd::officer(c, context)?,
+        HubCommand::Identity(c) => identity_cmd::identity(c, context)?,
+        HubCommand::Attestation(c) => identity_cmd::attestation(c, context)?,
         HubCommand::Relay(c) => relay_cmd::hub(c, context)?,
-        HubCommand::Policy(PolicyCommand::Show(a)) => policy_show(&a, context)?,
-        HubCommand::Policy(PolicyCommand::Set(a)) => policy_set(&a, context)?,
+        HubCommand::Policy(c) => return policy_cmd::run(c, context),
+        HubCommand::Wipe(a) => orders_cmd::wipe(&a, context)?,
+        HubCommand::WipeAll(c) => orders_cmd::wipe_all(c, context)?,
+        HubCommand::Purge(a) => orders_cmd::purge(&a, context)?,
+        HubCommand::Orders(a) => orders_cmd::orders(&a, context)?,
+        HubCommand::Cancel(a) => orders_cmd::cancel(&a, context)?,
+        HubCommand::Restore(a) => orders_cmd::restore(&a, context)?,
+        HubCommand::Root(c) => return orders_cmd::root(c, context),
         HubCommand::Revoke(a) => {
             open(&a.data, context)?.revoke(a.device)?;
             let text = format!("Device {} is revoked: nothing opens to its certificate any more.", a.device);
             context.emit(&json!({"device": a.device.to_string(), "state": "revoked"}), |s| s.line(&text))?;
-        }
-        HubCommand::Wipe(a) => {
-            open(&a.data, context)?.order_wipe(a.device)?;
-            let text = format!("Device {} is ordered to erase itself with its next sync.", a.device);
-            context.emit(&json!({"device": a.device.to_string(), "state": "wipe_ordered"}), |s| s.line(&text))?;
         }
         HubCommand::Role(a) => {
             open(&a.device.data, context)?.set_role(a.device.device, &a.role)?;
@@ -55,7 +61,7 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-fn open(args: &DataArgs, context: &Context) -> Result<Hub, Failure> {
+pub(crate) fn open(args: &DataArgs, context: &Context) -> Result<Hub, Failure> {
     Ok(Hub::open(&args.data, context.clock())?)
 }
 
@@ -147,7 +153,8 @@ pub(crate) fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 }
 
 fn enrol(args: &EnrolArgs, context: &Context) -> Result<(), Failure> {
-    let ticket = open(&args.data, context)?.enrol_code(&args.officer, &args.role)?;
+    let whom = EnrolFor { officer: &args.officer, role: &args.role, asset: args.asset.as_deref() };
+    let ticket = open(&args.data, context)?.enrol_code_for(&whom)?;
     context.emit(&ticket, |s| {
         s.line(&ticket.code);
         s.line(&format!("Works once, until {}. It is kept nowhere.", ticket.expires));
@@ -222,18 +229,4 @@ fn journal(args: JournalArgs, context: &Context) -> Result<Exit, Failure> {
         return Ok(crate::exit::exit_of("journal_broken"));
     }
     Ok(Exit::Done)
-}
-
-fn policy_show(args: &DataArgs, context: &Context) -> Result<(), Failure> {
-    let (policy, _) = open(args, context)?.policy_current()?;
-    let text = serde_json::to_string_pretty(&policy).map_err(|e| Failure::new("output", e.to_string()))?;
-    context.emit(&policy, |s| text.lines().for_each(|l| s.line(l)))
-}
-
-fn policy_set(args: &PolicySetArgs, context: &Context) -> Result<(), Failure> {
-    let text = std::fs::read_to_string(&args.file).map_err(|e| Failure::input(&args.file, &e))?;
-    let version = open(&args.data, context)?.policy_set(&text)?;
-    context.emit(&json!({"policy_version": version}), |s| {
-        s.line(&format!("Policy version {version} is in force; devices obey it from their next sync."));
-    })
 }

@@ -39,7 +39,7 @@ impl Context {
     /// The device's clock and randomness.
     pub(crate) fn env(&self) -> Env {
         match self.fixed {
-            Some(at) => Env::with_clock(Arc::new(FixedClock::new(at))),
+            Some(at) => Env::with_clock(Arc::new(FixedClock::on_this_machine(at))),
             None => Env::system(),
         }
     }

@@ -224,7 +224,8 @@ fn what_management_orders_the_device_does() {
 
     let device = enrolled["device"].as_str().unwrap();
     let ordered = w.json(&["hub", "wipe", "--data", "hub", "--device", device]);
-    assert_eq!(ordered, json!({"device": device, "state": "wipe_ordered"}));
+    golden("hub-wipe", &ordered);
+    assert_eq!((&ordered["device"], &ordered["state"]), (&json!(device), &json!("wipe_ordered")));
     let wiped = w.run(&[&sync[..], &["--json"]].concat());
     assert_eq!((wiped.exit, &wiped.json()["wiped"]), (7, &json!(true)), "{}", wiped.err);
     let journal = w.json(&["hub", "journal", "--data", "hub", "--device", device, "--verify"]);

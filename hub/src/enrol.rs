@@ -8,10 +8,10 @@
 
 use crate::ca::{self, Ca, Issued};
 use crate::serve::ApiError;
-use crate::{Hub, HubError, attest, keys, officers, policy, shift};
+use crate::{Hub, HubError, attest, keys, officers, oidc, policy, shift};
 use axum::http::StatusCode;
 use beatcheck_model::Timestamp;
-use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest, VERSION, fingerprint};
+use beatcheck_wire::enrol::{EnrolCode, EnrolRequest, EnrolResponse, RenewRequest, VERSION, fingerprint, login_nonce};
 use beatcheck_wire::{DeviceId, journal};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -53,10 +53,6 @@ pub(crate) struct Device {
     pub(crate) receipt_key: Vec<u8>,
     pub(crate) revoked: bool,
     pub(crate) wipe: bool,
-    /// Whether its officer is suspended.
-    pub(crate) suspended: bool,
-    /// Whether its officer is logged out at the identity provider.
-    pub(crate) logged_out: bool,
 }
 
 impl Hub {
@@ -103,6 +99,7 @@ impl Hub {
             return Err(crate::serve::wrong_protocol());
         }
         let now = self.now();
+        let who = self.who_enrols(request)?;
         let mut conn = self.conn()?;
         let tx = conn.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         guesses_left(&tx, now)?;
@@ -141,7 +138,7 @@ impl Hub {
         if !asset.is_empty() && !asset.eq_ignore_ascii_case(request.asset.trim()) {
             tracing::warn!("an enrolment code was tried by another device than it is for");
             return Err(refused(
-                "wrong_device",
+                "wrong_asset",
                 "this enrolment code is for another device: ask for one for this device",
             ));
         }
@@ -152,11 +149,11 @@ impl Hub {
         let device = beatcheck_wire::CompartmentId(keys::random()?);
         tx.execute(
             "INSERT INTO device (id, officer, role, vault, attestation, app_version, receipt_key, tls_key, enrolled, chain,
-                                 asset, attested)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                 asset, attested, subject)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             params![
                 device.0, officer, role, request.vault, request.attestation, request.app_version, request.receipt_key,
-                spki, now.0, journal::genesis(device), request.asset.trim(), attested
+                spki, now.0, journal::genesis(device), request.asset.trim(), attested, who.subject
             ],
         )?;
         let issued = issue(&tx, &ca, &spki, device)?;
@@ -165,6 +162,25 @@ impl Hub {
         tx.commit()?;
         tracing::info!(%device, vault = vault_word(&request.vault), "a device was enrolled");
         Ok(welcome)
+    }
+
+    /// Whom the identity provider names, where enrolment needs that and the code is one of ours: strangers must not be
+    /// able to make the hub ask others.
+    fn who_enrols(&self, request: &EnrolRequest) -> Result<oidc::Identity, ApiError> {
+        let conn = self.conn()?;
+        if !oidc::needed_at_enrolment(&conn)? {
+            return Ok(oidc::Identity::default());
+        }
+        let officer: Option<String> = conn
+            .query_row(
+                "SELECT officer FROM enrol_code WHERE secret_sha256 = ?1 AND expires >= ?2",
+                params![sha256(&request.secret), self.now().0],
+                |r| r.get(0),
+            )
+            .optional()?;
+        drop(conn);
+        let Some(officer) = officer else { return Ok(oidc::Identity::default()) };
+        oidc::identify(self, &request.id_token, &officer, |nonce| Ok(nonce == login_nonce(&request.secret)))
     }
 
     /// The same request again: the answer was lost on the way.
@@ -240,9 +256,7 @@ impl Hub {
     pub(crate) fn device(&self, conn: &Connection, id: DeviceId) -> Result<Option<Device>, HubError> {
         Ok(conn
             .query_row(
-                "SELECT officer, role, receipt_key, revoked IS NOT NULL, wipe_ordered IS NOT NULL, logged_out IS NOT NULL,
-                        EXISTS (SELECT 1 FROM suspension s WHERE s.officer = device.officer AND s.ended IS NULL)
-                 FROM device WHERE id = ?1",
+                "SELECT officer, role, receipt_key, revoked IS NOT NULL, wipe_ordered IS NOT NULL FROM device WHERE id = ?1",
                 [id.0],
                 |r| {
                     Ok(Device {
@@ -252,8 +266,6 @@ impl Hub {
                         receipt_key: r.get(2)?,
                         revoked: r.get(3)?,
                         wipe: r.get(4)?,
-                        logged_out: r.get(5)?,
-                        suspended: r.get(6)?,
                     })
                 },
             )

@@ -36,6 +36,9 @@ pub enum HubError {
     /// The request is refused by a rule.
     #[error("{0}")]
     Refused(String),
+    /// Another service did not answer.
+    #[error("{0}")]
+    Unreachable(String),
     /// A key file is missing or damaged.
     #[error("key file {}: {reason}", path.display())]
     Key {

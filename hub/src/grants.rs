@@ -300,3 +300,90 @@ fn next_grant(basis: &Basis, row: &Row) -> Result<Option<Grant>, HubError> {
     grant.grant_version += 1;
     Ok(Some(grant))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::{FixedClock, Hub, IngestOptions, InitOptions};
+    use beatcheck_wire::CompartmentId;
+    use rusqlite::params;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    const FLEET: u64 = 5_000;
+    /// Far above what a pass takes on a slow, shared machine in a debug build: what is quadratic does not fit.
+    const MOST: Duration = Duration::from_secs(20);
+
+    fn fleet(dir: &std::path::Path) -> Hub {
+        let clock = Arc::new(FixedClock::new("2026-11-20T08:00:00Z".parse().unwrap()));
+        let hub = Hub::init(&dir.join("hub"), &InitOptions::default(), clock).unwrap();
+        for name in ["stolen", "watched", "persons", "firearms"] {
+            let (mapping, extract) = (dir.join("m.toml"), dir.join("e.csv"));
+            let text = format!(
+                "format = 1\n[source]\nname = '{name}'\nkind = 'vehicle'\ncompartment = '{name}'\noffline_allowed = true\n\
+                 key = ['vrm']\n[fields]\nvrm = 'vrm'\n"
+            );
+            std::fs::write(&mapping, text).unwrap();
+            std::fs::write(&extract, "vrm\nAB12CDE\n").unwrap();
+            let options = IngestOptions { mapping: &mapping, extract: &extract, as_of: Some(hub.now()), force: false };
+            hub.ingest(&options, &mut |_| {}).unwrap();
+        }
+        hub.publish(&mut |_| {}).unwrap();
+        let mut conn = hub.conn().unwrap();
+        let tx = conn.transaction().unwrap();
+        for n in 0..FLEET {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&n.to_be_bytes());
+            tx.execute(
+                "INSERT INTO device (id, officer, role, vault, attestation, app_version, receipt_key, tls_key, enrolled, chain)
+                 VALUES (?1, ?2, 'patrol', 'desk', x'', 'test', x'', x'', 0, x'')",
+                params![id, format!("officer-{n}")],
+            )
+            .unwrap();
+        }
+        tx.commit().unwrap();
+        hub
+    }
+
+    #[test]
+    fn a_fleet_is_gone_through_in_one_pass() {
+        let dir = tempfile::tempdir().unwrap();
+        let hub = fleet(dir.path());
+        let timed = |what: &str, work: &mut dyn FnMut()| {
+            let start = Instant::now();
+            work();
+            let took = start.elapsed();
+            tracing::info!(what, ?took);
+            if std::env::var_os("BEATCHECK_FIGURES").is_some() {
+                let line = format!("{what}: {took:?}\n");
+                std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+            }
+            assert!(took < MOST, "{what} took {took:?}");
+        };
+        let text = |hours: u32| {
+            format!("[roles.patrol]\ncompartments=['*']\npurposes=['warrant']\n[limits]\nlease_hours={hours}\n")
+        };
+        timed("first grants of 5,000", &mut || hub.refresh_grants().unwrap());
+        timed("refresh where nothing changed", &mut || hub.refresh_grants().unwrap());
+        timed("push to all", &mut || assert_eq!(hub.policy_set(&text(8)).unwrap(), 2));
+        timed("push to a tenth", &mut || assert_eq!(hub.policy_set_by(&text(7), 10, "a").unwrap(), 3));
+        timed("stage to a half", &mut || hub.policy_stage(3, 50, "a").unwrap());
+        timed("push that takes a compartment from all", &mut || {
+            let less = text(8).replace("'*'", "'stolen','watched','persons'");
+            hub.policy_set(&less).unwrap();
+        });
+        let status = hub.policy_status().unwrap();
+        assert_eq!((status.devices, status.versions[0].meant, status.silent), (FLEET, FLEET, FLEET));
+        let meant = |hub: &Hub| hub.policy_status().unwrap().versions[0].meant;
+        timed("status of policies", &mut || assert_eq!(meant(&hub), FLEET));
+        timed("a wipe of one", &mut || hub.order_wipe(CompartmentId([0; 16])).unwrap());
+        timed("a grant of one", &mut || drop(hub.grant_for(CompartmentId([0; 16])).unwrap()));
+        let (order, mut id) = (hub.propose_fleet_wipe("a").unwrap(), [0; 16]);
+        timed("a wipe of all", &mut || hub.approve_fleet_wipe(order, "b").unwrap());
+        id[..8].copy_from_slice(&4_999_u64.to_be_bytes());
+        assert_eq!(hub.grant_for(CompartmentId(id)).unwrap().wipe_orders.len(), 2);
+        hub.policy_set_by(&text(8), 30, "a").unwrap();
+        let share = hub.policy_status().unwrap().versions[0].meant;
+        assert!((FLEET * 28 / 100..FLEET * 32 / 100).contains(&share), "30% of 5,000 are {share}");
+    }
+}

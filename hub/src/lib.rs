@@ -31,6 +31,7 @@ pub mod serve;
 mod shift;
 mod status;
 
+pub use attest::AttestationSetting;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use enrol::{CODE_LIFE_S, EnrolFor, EnrolTicket, WRONG_CODES_A_MINUTE};
 pub use error::HubError;
@@ -40,6 +41,7 @@ pub use journal::{JournalCheck, JournalFilter, JournalRow};
 pub use kept::KeptAccount;
 pub use keys::{Keys, read_signing_key};
 pub use officers::OfficerStatus;
+pub use oidc::{IdentityTest, Setting as IdentitySetting};
 pub use orders::{FLEET_WIPE_LIFE_S, Order, OrderFilter, OrderKind, OrderState, WIPE_LIFE_S};
 pub use policy::{
     Effect, Level, PolicyChange, PolicyFinding, PolicyHistory, PolicyStatus, PolicyStep, PolicyVersion, SIGNED_AHEAD_S,
@@ -65,6 +67,8 @@ pub struct Hub {
     db_key: Arc<zeroize::Zeroizing<[u8; 32]>>,
     /// Counts what this process, or another as far as was noticed, has published or changed in a grant.
     changes: Arc<tokio::sync::watch::Sender<u64>>,
+    /// The identity provider's keys, as they were last fetched.
+    provider: Arc<oidc::Provider>,
 }
 
 impl Hub {
@@ -82,7 +86,7 @@ impl Hub {
 
     fn with_key(dir: &Path, clock: Arc<dyn Clock>, db_key: zeroize::Zeroizing<[u8; 32]>) -> Self {
         let (changes, _) = tokio::sync::watch::channel(0);
-        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes) }
+        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes), provider: Arc::default() }
     }
 
     /// Wakes those that wait for something newer.
@@ -93,6 +97,10 @@ impl Hub {
     /// To wait for something newer.
     pub(crate) fn changes(&self) -> &tokio::sync::watch::Sender<u64> {
         &self.changes
+    }
+
+    pub(crate) fn provider(&self) -> &oidc::Provider {
+        &self.provider
     }
 
     /// The data directory.

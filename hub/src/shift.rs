@@ -64,7 +64,7 @@ impl Hub {
     pub(crate) fn start_shift(&self, device: &Device, request: &ShiftRequest) -> Result<ShiftStarted, ApiError> {
         let (rule, suspended) = {
             let conn = self.conn()?;
-            (policy::current(&conn)?.session, officers::is_suspended(&conn, &device.officer)?)
+            (policy::of_device(&conn, device.id)?.session, officers::is_suspended(&conn, &device.officer)?)
         };
         if suspended {
             return Err(refused("suspended", "this officer is suspended: no shift can start"));

@@ -1,5 +1,6 @@
 //! What an operator sees of the hub: how fresh each source is, and what each device holds.
 
+use crate::policy::Ladder;
 use crate::{Hub, HubError};
 use beatcheck_model::{RecordKind, Timestamp};
 use beatcheck_wire::envelope::{self, DocKind};
@@ -17,6 +18,10 @@ pub struct HubStatus {
     pub head: Option<HeadStatus>,
     /// The policy in force.
     pub policy_version: u64,
+    /// The root that devices are to trust.
+    pub root_version: u64,
+    /// Names of key files of the root that are kept elsewhere.
+    pub keys_elsewhere: Vec<String>,
     /// Compartments and the sources they come from.
     pub compartments: Vec<CompartmentStatus>,
     /// Enrolled devices, in the order in which they came.
@@ -106,6 +111,20 @@ pub struct DeviceStatus {
     pub reported_grant: Option<u64>,
     /// Policy version that it last reported.
     pub reported_policy: Option<u64>,
+    /// Version of the policy that it is meant to have.
+    pub meant_policy: u64,
+    /// Version of the app that it last reported.
+    pub reported_app_version: Option<String>,
+    /// Version of the root that it last reported to trust.
+    pub reported_root: Option<u64>,
+    /// Whether it could read records when it last reported.
+    pub unlocked: Option<bool>,
+    /// Journal entries that waited behind its last report.
+    pub pending: Option<u64>,
+    /// Stable codes of what it last reported as not as it should be.
+    pub problems: Vec<String>,
+    /// Orders that mean it alone and were not obeyed yet.
+    pub open_orders: u64,
     /// Journal entries received.
     pub acked_seq: u64,
     /// The last upload that was refused, and why.
@@ -170,12 +189,15 @@ impl Hub {
             expires: h.expires,
             expired: now > h.expires,
         });
+        let (ladder, root) = (Ladder::read(&conn)?, self.root_status()?);
         Ok(HubStatus {
             at: now,
             head,
-            policy_version: crate::policy::current(&conn)?.policy_version,
+            policy_version: ladder.in_force().policy.policy_version,
+            root_version: root.version,
+            keys_elsewhere: root.keys.into_iter().filter(|k| !k.here).map(|k| k.name).collect(),
             compartments,
-            devices: devices(&conn, &manifests, &names)?,
+            devices: devices(&conn, &ladder, &manifests, &names)?,
             rejects: conn.query_row("SELECT COUNT(*) FROM reject", [], |r| r.get(0))?,
         })
     }
@@ -202,6 +224,7 @@ impl Hub {
 
 fn devices(
     conn: &Connection,
+    ladder: &Ladder,
     manifests: &BTreeMap<CompartmentId, Manifest>,
     names: &BTreeMap<CompartmentId, String>,
 ) -> Result<Vec<DeviceStatus>, HubError> {
@@ -211,7 +234,10 @@ fn devices(
     let mut all = conn.prepare(
         "SELECT d.id, officer, role, vault, app_version, enrolled, revoked, wipe_ordered, wiped, last_seen,
                 grant_version, reported_grant, reported_policy, acked_seq, journal_fault,
-                (SELECT MAX(expires) FROM certificate c WHERE c.device = d.id)
+                (SELECT MAX(expires) FROM certificate c WHERE c.device = d.id),
+                MAX(policy_floor, COALESCE(reported_policy, 0)), reported_app, reported_root, reported_unlocked,
+                reported_pending, reported_problems,
+                (SELECT COUNT(*) FROM device_order o WHERE o.device = d.id AND o.obeyed IS NULL AND o.cancelled IS NULL)
          FROM device d ORDER BY enrolled, d.id",
     )?;
     let mut rows = all.query([])?;
@@ -250,6 +276,16 @@ fn devices(
             grant_version: r.get(10)?,
             reported_grant: r.get(11)?,
             reported_policy: r.get(12)?,
+            meant_policy: ladder.meant_for(CompartmentId(id), r.get(16)?).policy.policy_version,
+            reported_app_version: r.get(17)?,
+            reported_root: r.get(18)?,
+            unlocked: r.get(19)?,
+            pending: r.get(20)?,
+            problems: r
+                .get::<_, Option<String>>(21)?
+                .and_then(|codes| serde_json::from_str(&codes).ok())
+                .unwrap_or_default(),
+            open_orders: r.get(22)?,
             acked_seq: r.get(13)?,
             journal_fault: r.get(14)?,
             certificate_expires: r.get::<_, Option<i64>>(15)?.map(Timestamp),

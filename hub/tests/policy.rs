@@ -277,13 +277,13 @@ fn a_diff_says_what_loosens() {
     assert_eq!(effect(&|p| role(p, &|r| r.hide = vec![Hidden::Address]), "roles.patrol.hide"), tighter);
     assert_eq!(effect(&|p| drop(p.roles.insert("new".into(), Role::default())), "roles.new"), looser);
     assert_eq!(
-        effect(&|p| drop(p.purposes.insert("x".into(), PurposeRule { owes: Owes::Reason })), "purposes.x.owes"),
+        effect(&|p| p.purposes.extend([("x".into(), PurposeRule { owes: Owes::Reason })]), "purposes.x.owes"),
         tighter
     );
     let glass = BreakGlass { compartments: vec!["stolen".into()], minutes: 5, times: 1 };
     assert_eq!(effect(&|p| p.break_glass = Some(glass.clone()), "break_glass"), looser);
     let own = |hours| beatcheck_wire::policy::CompartmentRule { lease_hours: Some(hours), ..Default::default() };
-    assert_eq!(effect(&|p| drop(p.compartments.insert("x".into(), own(8))), "compartments.x.lease_hours"), tighter);
+    assert_eq!(effect(&|p| p.compartments.extend([("x".into(), own(8))]), "compartments.x.lease_hours"), tighter);
     // Longer than that of all: nothing is another.
     let mut to = from.clone();
     to.compartments.insert("x".into(), own(100));
@@ -301,4 +301,14 @@ fn it_is_signed_without_a_hub() {
     assert!(
         open::<Policy>(DocKind::Policy, &signed, &[SigningKey::from_seed(&[6; 32]).unwrap().verify_key()]).is_err()
     );
+}
+
+#[test]
+fn the_example_in_docs_can_be_signed() {
+    let docs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md")).unwrap();
+    let block = docs.split("\n\n").skip_while(|p| !p.starts_with("    note =")).take_while(|p| p.starts_with("    "));
+    let text = block.collect::<Vec<_>>().join("\n").replace("\n    ", "\n");
+    assert!(text.contains("idle_lock_minutes"), "{text}");
+    let found = lint_policy(text.trim_start(), Some(2), None);
+    assert!(found.iter().all(|f| f.level == Level::Warning), "{found:?}");
 }

@@ -109,9 +109,9 @@ async fn a_code_is_for_one_officer_one_device_and_a_quarter_of_an_hour() {
     let whom = EnrolFor { officer: "1234", role: "patrol", asset: Some("PHONE-7") };
     let code = fx.hub.enrol_code_for(&whom).unwrap().code;
     let mut wanting = Wanting::new(&code);
-    fx.stranger().post("/v1/enrol", wanting.bytes()).await.refused(403, "wrong_device");
+    fx.stranger().post("/v1/enrol", wanting.bytes()).await.refused(403, "wrong_asset");
     wanting.request.asset = "PHONE-8".into();
-    fx.stranger().post("/v1/enrol", wanting.bytes()).await.refused(403, "wrong_device");
+    fx.stranger().post("/v1/enrol", wanting.bytes()).await.refused(403, "wrong_asset");
     wanting.request.asset = "phone-7".into();
     assert_eq!(fx.stranger().post("/v1/enrol", wanting.bytes()).await.status, 200);
 

@@ -137,6 +137,8 @@ impl TestHub {
             ca_pem: o.ca_pem,
             pin: None,
             app_version: o.app_version,
+            asset: String::new(),
+            id_token: String::new(),
         };
         client::Device::enrol(&options, self.core_vault(name), client::Env::with_clock(clock.clone())).unwrap()
     }

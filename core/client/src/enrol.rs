@@ -33,6 +33,11 @@ pub struct EnrolOptions {
     pub pin: Option<String>,
     /// Version of the app.
     pub app_version: String,
+    /// What device management calls this device; empty if it has not told.
+    pub asset: String,
+    /// An ID token of the force's identity provider with [`login_nonce`](beatcheck_wire::enrol::login_nonce) as its nonce;
+    /// empty if the hub needs none.
+    pub id_token: String,
 }
 
 impl Device {
@@ -75,8 +80,8 @@ impl Device {
             vault: vault.kind(),
             attestation: vault.attest(TLS_LABEL.into(), attestation_challenge(&code.secret).to_vec())?,
             app_version: options.app_version.clone(),
-            asset: String::new(),
-            id_token: String::new(),
+            asset: options.asset.clone(),
+            id_token: options.id_token.clone(),
         };
         let transport = Transport::new(&options.hub, tls::config(&ca, &[], &vault)?)?;
         let body = encode(&request)?;

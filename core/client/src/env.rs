@@ -67,13 +67,22 @@ pub struct FixedClock {
     wall: AtomicI64,
     boot: AtomicI64,
     start: AtomicU64,
+    /// The machine's own start, where it is that which goes on.
+    machine: Option<[u8; 16]>,
 }
 
 impl FixedClock {
     /// A clock that says `at`, on a machine that has been running since 1970.
     #[must_use]
     pub fn new(at: Timestamp) -> Self {
-        Self { wall: at.0.into(), boot: at.0.into(), start: 1.into() }
+        Self { wall: at.0.into(), boot: at.0.into(), start: 1.into(), machine: None }
+    }
+
+    /// A clock that says `at` as if this machine had been running until then: for a desk's `--now`.
+    #[must_use]
+    pub fn on_this_machine(at: Timestamp) -> Self {
+        let (now, boot) = (SystemClock.now(), SystemClock.boot());
+        Self { boot: (boot.ms + at.0 - now.0).into(), machine: Some(boot.id), ..Self::new(at) }
     }
 
     /// Lets time pass until `at`. Set back, it turns the clock on the wall only: the time since the start never goes back.
@@ -100,9 +109,13 @@ impl Clock for FixedClock {
     }
 
     fn boot(&self) -> Boot {
+        let ms = self.boot.load(Ordering::SeqCst);
+        if let Some(id) = self.machine {
+            return Boot { id, ms };
+        }
         let mut id = [0; 16];
         id[..8].copy_from_slice(&self.start.load(Ordering::SeqCst).to_le_bytes());
-        Boot { id, ms: self.boot.load(Ordering::SeqCst) }
+        Boot { id, ms }
     }
 }
 

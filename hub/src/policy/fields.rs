@@ -101,3 +101,53 @@ fn version_number(text: &str) -> f64 {
     let mut next = || parts.next().unwrap_or(0.0).min(99_999.0);
     (next() * 1e5 + next()) * 1e5 + next()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::Map;
+    use std::collections::BTreeSet;
+
+    /// Every path of a schema; `*` stands for a name.
+    fn paths(schema: &Value, at: &str, defs: &Map<String, Value>, out: &mut BTreeSet<String>) {
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            return paths(&defs[name.rsplit('/').next().unwrap()], at, defs, out);
+        }
+        let any = schema.get("anyOf").and_then(Value::as_array);
+        if let Some(one) = any.and_then(|any| any.iter().find(|s| s.get("$ref").is_some())) {
+            return paths(one, at, defs, out);
+        }
+        let join = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+        if let Some(fields) = schema.get("properties").and_then(Value::as_object) {
+            fields.iter().for_each(|(name, schema)| paths(schema, &join(name), defs, out));
+        } else if let Some(named) = schema.get("additionalProperties").filter(|s| s.is_object()) {
+            paths(named, &join("*"), defs, out);
+        } else {
+            out.insert(at.to_owned());
+        }
+    }
+
+    #[test]
+    fn the_schema_the_table_and_the_diff_have_the_same_fields() {
+        let schema: Value = serde_json::from_str(&crate::policy_schema().unwrap()).unwrap();
+        let mut in_schema = BTreeSet::new();
+        paths(&schema, "", schema["$defs"].as_object().unwrap(), &mut in_schema);
+        let known: BTreeSet<String> = FIELDS.iter().map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(in_schema, known);
+
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/policy.md");
+        let text = std::fs::read_to_string(docs).unwrap();
+        let section = text.split("## Every field").nth(1).unwrap().split("\n## ").next().unwrap();
+        let rows: Vec<Vec<&str>> =
+            section.lines().filter(|l| l.starts_with("| `")).map(|l| l.split('|').map(str::trim).collect()).collect();
+        let documented: BTreeSet<String> = rows.iter().map(|r| r[1].trim_matches('`').to_owned()).collect();
+        assert_eq!((documented, rows.len()), (known, FIELDS.len()));
+        for row in rows {
+            let path = row[1].trim_matches('`');
+            let test = format!("`field_{}`", path.replace(".*", "").replace('.', "_"));
+            assert_eq!(row[6], test, "the test of {path}");
+            assert!(row[2..6].iter().all(|cell| !cell.is_empty()), "{path}");
+        }
+    }
+}

@@ -21,6 +21,7 @@ pub(crate) use push::{keep, refuse_unusable};
 pub(crate) use stages::{ALL, Ladder};
 
 use crate::{Hub, HubError};
+use beatcheck_wire::DeviceId;
 use beatcheck_wire::envelope::{DocKind, open_bytes};
 use beatcheck_wire::policy::Policy;
 use rusqlite::Connection;
@@ -43,6 +44,16 @@ impl Hub {
 /// The policy in force for all.
 pub(crate) fn current(conn: &Connection) -> Result<Policy, HubError> {
     Ok(Ladder::read(conn)?.in_force().policy.clone())
+}
+
+/// The policy that one device is meant to have.
+pub(crate) fn of_device(conn: &Connection, device: DeviceId) -> Result<Policy, HubError> {
+    let floor = conn.query_row(
+        "SELECT MAX(policy_floor, COALESCE(reported_policy, 0)) FROM device WHERE id = ?1",
+        [device.0],
+        |r| r.get(0),
+    )?;
+    Ok(Ladder::read(conn)?.meant_for(device, floor).policy.clone())
 }
 
 /// The newest version that is known.

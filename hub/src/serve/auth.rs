@@ -10,8 +10,10 @@ use rustls_pki_types::CertificateDer;
 
 /// The header by which both sides say which protocol they speak.
 pub(crate) const PROTOCOL_HEADER: &str = "x-beatcheck-protocol";
-/// The only route for those without a certificate.
+/// The only route for devices without a certificate.
 pub(crate) const ENROL: &str = "/v1/enrol";
+/// Where the identity provider says that somebody is logged out; believed for its signature, not for who sends it.
+pub(crate) const LOGOUT: &str = "/oidc/logout";
 pub(crate) const NONCE: &str = "/v1/nonce";
 pub(crate) const SHIFT: &str = "/v1/shift";
 pub(crate) const RENEW: &str = "/v1/renew";

@@ -1,12 +1,13 @@
 //! The routes of protocol 1. Bodies are binary (postcard, signed documents, segments); refusals are JSON.
 
 use super::ApiError;
-use super::auth::{self, Asker, ENROL, JOURNAL, NONCE, PROTOCOL_HEADER, Peer, RENEW, SHIFT};
+use super::auth::{self, Asker, ENROL, JOURNAL, LOGOUT, NONCE, PROTOCOL_HEADER, Peer, RENEW, SHIFT};
 use super::catch_up::{self, MAX_SYNC_BYTES};
 use super::pace::{self, MAX_IN_FLIGHT, Pace};
 use super::range::{Ranged, ranged};
 use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
 use crate::enrol::Device;
+use crate::oidc::token_of_form;
 use crate::{Hub, HubError};
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -94,6 +95,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> axum::Router {
         .route(JOURNAL, post(journal).layer(DefaultBodyLimit::max(MAX_UPLOAD_BYTES)))
         .route(KEPT, post(kept_account).layer(DefaultBodyLimit::max(MAX_CHUNK_BYTES)))
         .route(RENEW, post(renew).layer(DefaultBodyLimit::max(MAX_RENEW_BYTES)))
+        .route(LOGOUT, post(logout).layer(DefaultBodyLimit::max(MAX_SHIFT_BYTES)))
         .route(NONCE, post(nonce).layer(DefaultBodyLimit::max(0)))
         .route(SHIFT, post(shift).layer(DefaultBodyLimit::max(MAX_SHIFT_BYTES)))
         .route(ENROL, post(enrol).layer(DefaultBodyLimit::max(MAX_ENROL_BYTES)))
@@ -118,7 +120,7 @@ async fn gate(
     let answer = async {
         auth::check_protocol(request.headers())?;
         let room = shared.in_flight.try_acquire().map_err(|_| pace::busy())?;
-        if path != ENROL {
+        if path != ENROL && path != LOGOUT {
             let (hub, method, path) = (shared.hub.clone(), method.clone(), path.clone());
             let known = blocking(move || auth::admit(&hub, peer, &method, &path)).await?;
             asker = match &known {
@@ -163,6 +165,7 @@ const ROUTES: &[&str] = &[
     "enrol",
     "nonce",
     "shift",
+    "logout",
 ];
 
 /// Runs database work where it may block.
@@ -187,6 +190,15 @@ async fn renew(State(hub): State<Hub>, Extension(device): Extension<Device>, bod
 
 async fn nonce(State(hub): State<Hub>, Extension(device): Extension<Device>) -> Answer {
     blocking(move || encode(&hub.login_nonce(&device)?)).await
+}
+
+async fn logout(State(hub): State<Hub>, body: Posted) -> Answer {
+    let body = body.map_err(|_| ApiError::malformed("logout"))?;
+    blocking(move || {
+        hub.logged_out(token_of_form(&body)?)?;
+        Ok(([(header::CACHE_CONTROL, "no-store")], StatusCode::OK).into_response())
+    })
+    .await
 }
 
 async fn shift(State(hub): State<Hub>, Extension(device): Extension<Device>, body: Posted) -> Answer {
