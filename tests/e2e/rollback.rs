@@ -182,6 +182,8 @@ fn enrol(hub: &TestHub, vault: Arc<Counting>) -> client::Device {
         ca_pem: o.ca_pem,
         pin: None,
         app_version: o.app_version,
+        asset: String::new(),
+        id_token: String::new(),
     };
     client::Device::enrol(&options, vault, client::Env::system()).unwrap()
 }

@@ -15,8 +15,6 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Bytes of a TLS record, at most; each costs 22 bytes beside its content.
-const TLS_RECORD: usize = 4096;
 /// How long a server certificate is used before it is replaced.
 pub(crate) const SERVER_CERT_USE: Duration = Duration::from_secs(SERVER_DAYS as u64 * 24 * 3600 * 2 / 3);
 
@@ -32,8 +30,6 @@ pub(crate) fn server_config(hub: &Hub, names: &[String]) -> Result<Arc<ServerCon
         .with_client_cert_verifier(verifier(&ca, provider)?)
         .with_single_cert(chain, key)
         .map_err(|e| tls(&e))?;
-    // What of a record has come when a link drops cannot be read: small ones lose little (a frame's part is kept).
-    config.max_fragment_size = Some(TLS_RECORD);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // A resumed session would skip the look at the certificate's dates.
     config.send_tls13_tickets = 0;
