@@ -121,7 +121,8 @@ fn an_entry_with_a_name_is_written_once_and_its_order_told_until_it_is_acknowled
     let journal = open(&path);
     let (first, second) = (compartment(1), compartment(2));
     let once = |journal: &Journal, name: &str, order, at| {
-        let mut make = |_: usize, seq: u64| Ok(Made { sealed: format!("sealed {seq}").into_bytes(), ..Made::default() });
+        let mut make =
+            |_: usize, seq: u64| Ok(Made { sealed: format!("sealed {seq}").into_bytes(), ..Made::default() });
         journal.append_once(name, order, Timestamp(at), &mut make)
     };
     assert!(once(&journal, "purge/1", Some(first), 7).unwrap());
