@@ -15,7 +15,8 @@ mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, Shift, SyncReport, UnlockStatus, WipeReport,
+    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Recovered, Severity, Shift, SyncReport, UnlockStatus,
+    WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
@@ -282,4 +283,14 @@ pub fn send_last_words(home: String, vault: Arc<dyn KeyVault>) -> Result<u64, Ap
 #[must_use]
 pub fn version() -> String {
     concat!(env!("CARGO_PKG_VERSION"), "+", env!("BEATCHECK_COMMIT")).to_owned()
+}
+
+/// Clears a device whose hardware key is lost (opening it says `vault`), and keeps its account for the hub, which alone can
+/// open it. Then enrol anew with a code for the same officer; the first sync hands it in.
+///
+/// # Errors
+/// `not_lost` if the device can be opened: nothing is touched; `not_enrolled` if there is none.
+#[uniffi::export]
+pub fn recover(home: String, vault: Arc<dyn KeyVault>) -> Result<Recovered, ApiError> {
+    Ok(client::Device::recover(Path::new(&home), vault::adapt(vault))?)
 }

@@ -117,6 +117,11 @@ pub(crate) enum DeviceCommand {
     /// Start or end a shift
     #[command(subcommand)]
     Shift(ShiftCommand),
+    /// Clear a device whose hardware key is lost, and keep its account for the hub
+    #[command(after_help = "Example:\n  beatcheck device recover --home phone\n\n\
+        Only for a device that the key vault says cannot be opened any more. Then enrol anew with a code for the same \
+        officer: the next sync hands in what was kept.")]
+    Recover(HomeArgs),
     /// Open warnings and stolen vehicles on your own word after the lease has ended, where policy has that
     BreakGlass(GlassArgs),
     /// Put a signed policy in force that device management handed over as a file

@@ -19,6 +19,7 @@ pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Fai
         DeviceCommand::Wipe(a) => wipe(&a, context),
         DeviceCommand::Pin(a) => session_cmd::pin(&a, context),
         DeviceCommand::Shift(c) => session_cmd::shift(c, context),
+        DeviceCommand::Recover(a) => recover(&a, context),
         DeviceCommand::BreakGlass(a) => manage_cmd::break_glass(&a, context),
         DeviceCommand::Policy(a) => manage_cmd::policy(&a, context),
         DeviceCommand::Configure(a) => manage_cmd::configure(&a, context),
@@ -120,6 +121,20 @@ fn wipe(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
                 "Entries of the account that wait, sealed: {}. Send them: beatcheck device sync --home {}",
                 report.journal_pending,
                 args.home.display()
+            ));
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+fn recover(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
+    let recovered = Device::recover(&args.home, existing_vault(&args.home)?)?;
+    context.emit(&recovered, |s| {
+        s.line("Cleared. Enrol anew with a code for the same officer.");
+        if recovered.kept_bytes > 0 {
+            s.line(&format!(
+                "Kept of the account, for the hub to open: {} bytes. The first sync hands them in.",
+                recovered.kept_bytes
             ));
         }
     })?;

@@ -20,6 +20,7 @@ mod recover;
 mod relay;
 mod relay_support;
 mod rollback;
+mod roots;
 mod rules;
 mod session;
 mod support;
