@@ -72,7 +72,7 @@ impl From<ClientError> for ApiError {
             ClientError::EnrolCode(_)
             | ClientError::AlreadyEnrolled { .. }
             | ClientError::BreakGlass(_)
-            | ClientError::PolicyRefused(_)
+            | ClientError::PolicyRefused { .. }
             | ClientError::Managed(_) => Self::Invalid { code, text },
             ClientError::Vault(_)
             | ClientError::NotLost

@@ -23,7 +23,7 @@ pub use beatcheck_model::{
     PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
-pub use manage::Why;
+pub use manage::{ManagedSettings, Why, managed_configuration};
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;

@@ -8,6 +8,9 @@
 mod at_rest;
 mod captures;
 mod device_faults;
+mod enforce;
+mod enforce_mdm;
+mod enforce_time;
 mod hub_faults;
 mod kill;
 mod late;

@@ -39,6 +39,12 @@ impl Attempts {
         self.wrong.max(u32::try_from(by_vault).unwrap_or(u32::MAX))
     }
 
+    /// Whether the vault has counted tries between these two that the file has not: older files were put back.
+    pub(crate) fn was_put_back(&self, before: &Self) -> bool {
+        let known = before.last_at.max(before.right_at).max(before.from);
+        self.last_at.zip(known).is_some_and(|(now, known)| now > known + 1)
+    }
+
     /// Seconds until another may be tried.
     pub(crate) fn wait_s(&self, rule: &UnlockRule, now: Boot) -> u32 {
         let over = self.wrong().saturating_sub(rule.free_attempts.max(1));

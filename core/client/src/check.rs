@@ -14,7 +14,7 @@ use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
 use beatcheck_model::{
     Answer, AnswerError, Hit, LinkedQuery, Outcome, PersonQuery, Query, Reason, RecordKind, Timestamp, VehicleQuery,
 };
-use beatcheck_policy::{ClockState, Permit};
+use beatcheck_policy::{ClockState, Denied, Permit};
 use beatcheck_store::{AskedAbout, StoreError, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -170,10 +170,13 @@ impl Device {
             let now = self.now();
             let mut answers = Vec::with_capacity(group.len());
             let mut lines = Vec::with_capacity(group.len());
+            let mut asked = Vec::with_capacity(group.len());
             for request in group {
-                let Pending { answer, line } = self.draft(&view, request, now)?;
+                let subject = self.subject(&request.question);
+                let Pending { answer, line } = self.draft(&view, request, now, subject, &asked)?;
                 answers.push(answer);
                 lines.push(line);
+                asked.push(subject);
             }
             self.env.step("check/drafted");
             self.note_clock(&view, &mut lines);
@@ -207,18 +210,25 @@ impl Device {
         }
     }
 
-    fn draft(&self, view: &Arc<View>, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
+    fn draft(
+        &self,
+        view: &Arc<View>,
+        request: &CheckRequest,
+        now: Timestamp,
+        subject: [u8; 16],
+        before: &[[u8; 16]],
+    ) -> Result<Pending, ClientError> {
         let watch = Stopwatch::start();
         let (kind, searches) = match &request.question {
             Question::Query(q) => (q.kind(), q.searches()),
             Question::Unreadable { .. } => (RecordKind::Vehicle, &[RecordKind::Vehicle][..]),
         };
-        let subject = self.subject(&request.question);
         let why = Why {
             purpose: &request.purpose,
             reason: &request.reason,
             incident: &request.incident,
             subject: Some(subject),
+            before,
         };
         let permit = match self.barred(view) {
             Some(error) => Err(Refusal::Barred(error)),
@@ -256,7 +266,11 @@ impl Device {
                 Err(SearchError::Store(e)) => return Err(e.into()),
             },
         }
-        let unusual = permit.as_ref().map(|p| p.unusual().to_vec()).unwrap_or_default();
+        let unusual: Vec<String> = match &permit {
+            Ok(p) => p.unusual().iter().map(|w| (*w).to_owned()).collect(),
+            Err(Refusal::Denied(Denied::UnusualUse { what })) => what.clone(),
+            Err(_) => Vec::new(),
+        };
         found.notes.extend(unusual.iter().map(|what| words::unusual(what)));
         let glass = view.glass.until.filter(|_| permit.as_ref().is_ok_and(Permit::break_glass));
         found.notes.extend(glass.map(words::break_glass));
@@ -270,7 +284,7 @@ impl Device {
             covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
         let mut answer = answer::compose(draft);
         answer.took_us = watch.micros();
-        let flags = (unusual.iter().map(|w| (*w).to_owned()).collect(), glass.is_some());
+        let flags = (unusual, glass.is_some());
         let line = Line {
             kind: entry(&answer, request, &covered, &ids, flags),
             told: told(&answer, request, &ids),

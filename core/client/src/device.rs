@@ -51,6 +51,10 @@ pub struct Device {
     pub(crate) time: Arc<Timekeeper>,
     /// That the clock stands behind is on record.
     pub(crate) clock_noted: AtomicBool,
+    /// One policy after the other, whichever way it comes: none goes back behind another.
+    pub(crate) adopting: Mutex<()>,
+    /// The policy that was refused last, so that it is on record once.
+    pub(crate) refused_policy: Mutex<Option<Hash32>>,
     /// One try at a PIN after the other.
     pub(crate) trying: Mutex<()>,
     /// When the officer last did something.
@@ -219,6 +223,8 @@ impl Device {
             journal,
             shelf: Shelf::new(),
             clock_noted: AtomicBool::new(false),
+            adopting: Mutex::default(),
+            refused_policy: Mutex::default(),
             trying: Mutex::default(),
             used: Mutex::default(),
             wiped: AtomicBool::new(false),
@@ -378,7 +384,7 @@ impl Device {
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
         let usage = match &why.subject {
-            Some(subject) => self.usage(policy, subject, now).map_err(Refusal::Store)?,
+            Some(subject) => self.usage(policy, subject, why.before, now).map_err(Refusal::Store)?,
             None => Usage::default(),
         };
         let request = Request {
@@ -405,6 +411,8 @@ pub(crate) struct Why<'a> {
     pub incident: &'a str,
     /// What it is about, for a check that is to be counted: use that is out of the ordinary is noticed by it.
     pub subject: Option<[u8; 16]>,
+    /// What was asked in the same go before it, and is not on record yet.
+    pub before: &'a [[u8; 16]],
 }
 
 /// Why there is no permit.

@@ -32,8 +32,13 @@ pub enum ClientError {
     #[error("break-glass refused: {0}")]
     BreakGlass(String),
     /// A policy that was handed over was refused; the one in force stays.
-    #[error("the policy was refused: {0}")]
-    PolicyRefused(String),
+    #[error("the policy was refused: {text}")]
+    PolicyRefused {
+        /// `replayed`, `bad_signature` or `malformed`.
+        code: &'static str,
+        /// In words.
+        text: String,
+    },
     /// MDM's configuration was refused; nothing was changed.
     #[error("the managed configuration was refused: {0}")]
     Managed(String),
@@ -105,7 +110,7 @@ impl ClientError {
             Self::Wiped => "wiped",
             Self::EnrolCode(_) => "enrol_code",
             Self::BreakGlass(_) => "break_glass",
-            Self::PolicyRefused(_) => "policy_refused",
+            Self::PolicyRefused { .. } => "policy_refused",
             Self::Managed(_) => "managed",
             Self::Pin => "pin",
             Self::Locked => "locked",

@@ -63,7 +63,7 @@ pub use file_vault::FileVault;
 pub use glass::GlassBroken;
 pub use home::Home;
 pub use integrity::{Integrity, ScrubReport};
-pub use managed::{KeyedState, MANAGED_KEYS, ManagedApplied, Severity};
+pub use managed::{KeyedState, MANAGED_KEYS, ManagedApplied, STATE_KEYS, Severity};
 pub use recover::Recovered;
 pub use shift::Shift;
 pub use status::{ClockStatus, CompartmentStatus, DeviceStatus, JournalStatus, LateHit, UnlockStatus};

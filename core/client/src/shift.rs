@@ -98,11 +98,15 @@ impl Device {
             } else {
                 ring.save(&self.home, &*self.vault, &self.env)?;
             }
-            ring.shift = None;
+            let kept = ring.shift.take();
             if ring.is_in_shift() {
                 ring.close_compartments();
             }
-            ring.rotate(&self.home, &*self.vault, &self.env)?;
+            if let Err(e) = ring.rotate(&self.home, &*self.vault, &self.env) {
+                // It is still on: the next call ends it.
+                ring.shift = kept;
+                return Err(e);
+            }
             files
         };
         if erased {

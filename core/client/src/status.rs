@@ -210,7 +210,7 @@ impl Device {
         // What any purpose of the role permits: the state shown here does not depend on one.
         let purpose = self.any_purpose(view);
         let owed = "status";
-        let why = Why { purpose: &purpose, reason: owed, incident: owed, subject: None };
+        let why = Why { purpose: &purpose, reason: owed, incident: owed, subject: None, before: &[] };
         let permit = self.permit(view, &why, now).ok();
         let mut out = Vec::new();
         for kind in RecordKind::ALL {

@@ -10,6 +10,7 @@ use crate::keyring::PinTry;
 use crate::vault::VaultError;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::AnswerError;
+use beatcheck_policy::ClockState;
 use beatcheck_wire::policy::UnlockRule;
 use std::sync::PoisonError;
 use zeroize::Zeroizing;
@@ -67,7 +68,11 @@ impl Device {
             Unlock::Nothing => "none",
         };
         self.ring().let_in(records)?;
-        self.let_in(word)
+        self.let_in(word).inspect_err(|_| {
+            // What is not on record did not happen.
+            self.ring().lock();
+            self.close_records();
+        })
     }
 
     /// What follows once the records key is here: files opened, and on record.
@@ -94,7 +99,13 @@ impl Device {
         if seconds > 0 {
             return Err(ClientError::PinWait { seconds });
         }
+        let before = self.attempts()?;
         let tried = self.count_try()?;
+        if tried.was_put_back(&before) {
+            // The vault knows of tries that the file does not: the wait is what it would be with them.
+            let seconds = tried.wait_s(&rule, self.env.boot()).max(1);
+            return Err(ClientError::PinWait { seconds });
+        }
         match protection.try_pin(&*self.vault, pin)? {
             PinTry::Right(records) => {
                 self.forgive_tries(tried)?;
@@ -150,6 +161,10 @@ impl Device {
         let rule = self.unlock_rule(&view);
         if self.is_idle(&rule) {
             self.lock("idle")?;
+        }
+        let clock = view.policy.as_ref().map(|p| self.time.state(&p.clock));
+        if matches!(clock, Some(ClockState::Behind { .. })) {
+            self.lock("clock")?;
         }
         self.tick_shift(&view)?;
         if !rule.biometric_allowed && self.ring().protection.has_presence() {
@@ -214,10 +229,17 @@ impl Device {
         let tries_from = self.count_in_vault()?;
         let superseded = {
             let mut ring = self.ring();
-            let superseded = ring.protection.set_pin(&*self.vault, &self.env, &records, new, tries_from)?;
+            let kept = ring.protection.clone();
+            let set = ring.protection.set_pin(&*self.vault, &self.env, &records, new, tries_from);
             // Under a new vault key: the records key lay bare in the blob before.
-            ring.rotate(&self.home, &*self.vault, &self.env)?;
-            superseded
+            match set.and_then(|old| ring.rotate(&self.home, &*self.vault, &self.env).map(|()| old)) {
+                Ok(superseded) => superseded,
+                Err(e) => {
+                    // The one that is written stays in force, and its vault key with it.
+                    ring.protection = kept;
+                    return Err(e);
+                }
+            }
         };
         if let Some(label) = superseded {
             self.vault.destroy(label)?;

@@ -7,18 +7,26 @@ use crate::enrol::refusal;
 use crate::keyring::CompartmentKeys;
 use crate::{ClientError, tls};
 use beatcheck_audit::EntryKind;
-use beatcheck_sync::Event;
+use beatcheck_sync::{Event, SyncFault};
 use beatcheck_wire::enrol::{EnrolResponse, RenewRequest};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{CompartmentId, Grant, GrantBundle};
 use hyper::Method;
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 impl Run<'_> {
     /// Puts a verified grant in force. A compartment that it no longer names is unreadable when this returns: it is
     /// off the shelf, its keys are out of the keyring, and the old vault key is destroyed.
     pub(super) fn adopt(&mut self, grant: &Grant, policy: &Policy, bundle: &GrantBundle) -> Result<Event, ClientError> {
         let device = self.device;
+        let _one = device.adopting.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = device.view();
+        if let Some(newer) = before.policy.as_ref().filter(|p| p.policy_version > policy.policy_version) {
+            // Handed over while this one was on its way.
+            let (found, known) = (policy.policy_version, newer.policy_version);
+            return Ok(Event::Broken(SyncFault::Replayed { what: "policy", found, known }));
+        }
         self.purge(grant, policy)?;
         let before = device.view();
         let mut ring = device.ring();

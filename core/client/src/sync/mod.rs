@@ -188,6 +188,8 @@ impl Device {
                 self.re_established()?;
             }
             self.count_state()?;
+            // What came may forbid what was allowed: a biometric check, a shift.
+            self.tick()?;
             report.journal_pending = self.journal.stats()?.pending;
         }
         let spent = transport.meter.now().since(&before);
