@@ -109,7 +109,9 @@ impl Timekeeper {
     pub(crate) fn hub_said(&self, time: Timestamp) {
         let (wall, boot) = (self.env.now(), self.env.boot());
         let mut inner = self.inner();
-        let at = time.max(inner.known.signed);
+        // Within a start in which it was heard before, time still does not run backwards.
+        let counted = inner.known.since_anchor(wall, &boot).map(|(at, ms)| Timestamp(at.0.saturating_add(ms)));
+        let at = time.max(inner.known.signed).max(counted.unwrap_or_default());
         let began = Timestamp(wall.0.saturating_sub(boot.ms));
         inner.known = Known { high: at, anchor: Some((at, boot)), began, unsure_ms: 0, counted: None, ..inner.known };
     }
@@ -234,6 +236,9 @@ mod tests {
         assert_eq!(keeper.read().now, start.plus_secs(9000 * HOUR));
         keeper.hub_said(start.plus_secs(HOUR));
         assert_eq!(keeper.read().now, start.plus_secs(HOUR));
+        keeper.hub_said(start.plus_secs(-HOUR));
+        assert_eq!(keeper.read().now, start.plus_secs(HOUR), "nor from its own word");
+        clock.reboot();
         keeper.hub_said(start.plus_secs(-HOUR));
         assert_eq!(keeper.read().now, start, "not behind what it has signed");
     }
