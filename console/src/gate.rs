@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 /// Largest form, in bytes: a policy with room.
-pub const MAX_FORM: usize = 256 * 1024;
+pub(crate) const MAX_FORM: usize = 256 * 1024;
 /// Pages that are made at one time: each holds a thread and a connection to the database.
 const AT_ONCE: usize = 16;
 /// Passwords that are hashed at one time: each takes 19 MiB.
@@ -133,7 +133,10 @@ fn answer(shared: &Shared, ask: &Ask) -> Reply {
         Err(Out::Hub(e)) => return failed(&e),
     };
     if ask.post && !same(ask.field("csrf"), &who.csrf) {
-        return plain(StatusCode::FORBIDDEN, "This form is not of your session: go back, load the page anew and try again.");
+        return plain(
+            StatusCode::FORBIDDEN,
+            "This form is not of your session: go back, load the page anew and try again.",
+        );
     }
     if ask.post && ask.path == "/logout" {
         shared.sessions.end(ask.cookie.as_deref().unwrap_or_default());
@@ -143,7 +146,10 @@ fn answer(shared: &Shared, ask: &Ask) -> Reply {
         return Reply::To(pages::home(who.role).into());
     }
     let Some((page, roles)) = pages::find(&ask.path) else {
-        return Reply::Page(StatusCode::NOT_FOUND, pages::message(&who, "There is no such page", "Go on from the menu above."));
+        return Reply::Page(
+            StatusCode::NOT_FOUND,
+            pages::message(&who, "There is no such page", "Go on from the menu above."),
+        );
     };
     if !roles.contains(&who.role) {
         let _ = shared.hub.console_note(&who.account, who.role.name(), "refused", &ask.path);
@@ -170,7 +176,8 @@ fn answer(shared: &Shared, ask: &Ask) -> Reply {
 /// What of a request stands in the log: what was looked for, and what was ordered; never a whole policy or a token.
 fn noted(ask: &Ask) -> String {
     let pairs = if ask.post { &ask.form } else { &ask.query };
-    let told = pairs.iter().filter(|(n, v)| !v.is_empty() && !["csrf", "text", "old", "new", "again"].contains(&n.as_str()));
+    let told =
+        pairs.iter().filter(|(n, v)| !v.is_empty() && !["csrf", "text", "old", "new", "again"].contains(&n.as_str()));
     told.map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
 }
 

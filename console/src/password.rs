@@ -1,12 +1,12 @@
 //! Passwords: Argon2id, as a PHC string.
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 
 /// Shortest password, in characters.
-pub const SHORTEST: usize = 12;
+pub(crate) const SHORTEST: usize = 12;
 /// Longest, in bytes: hashing takes as long as its text.
-pub const LONGEST: usize = 256;
+pub(crate) const LONGEST: usize = 256;
 
 /// The hash of a new password.
 ///
@@ -26,7 +26,8 @@ pub fn hash_password(password: &str) -> Result<String, String> {
 /// Whether it is the password of this hash. Without a hash the same work is done, so that the time it takes does not say
 /// whether there is such an account.
 pub(crate) fn is_password(password: &str, hash: Option<&str>) -> bool {
-    const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    const NOBODY: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     if password.len() > LONGEST {
         return false;
     }

@@ -124,8 +124,7 @@ impl Sessions {
         if all.len() >= MAX_SESSIONS {
             return None;
         }
-        let session =
-            Session { account: account.into(), csrf, changed, began: now, seen: now, window: (now, 0) };
+        let session = Session { account: account.into(), csrf, changed, began: now, seen: now, window: (now, 0) };
         all.insert(hashed(&token), session);
         Some(token)
     }

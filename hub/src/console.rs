@@ -209,7 +209,8 @@ impl Hub {
     /// [`HubError::Db`].
     pub fn console_log_fault(&self) -> Result<Option<u64>, HubError> {
         let conn = self.conn()?;
-        let mut stmt = conn.prepare("SELECT n, at, account, role, action, subject, link FROM console_log ORDER BY n")?;
+        let mut stmt =
+            conn.prepare("SELECT n, at, account, role, action, subject, link FROM console_log ORDER BY n")?;
         let mut rows = stmt.query([])?;
         let (mut n, mut before) = (0, [0; 32]);
         while let Some(r) = rows.next()? {

@@ -1,7 +1,7 @@
 //! One device: what it says of itself, what was ordered of it, and the orders that can be given.
 
-use super::{ago, csrf, frame, when};
 use super::fleet::{policy, state};
+use super::{ago, csrf, frame, when};
 use crate::gate::Ask;
 use crate::reply::Reply;
 use crate::session::Who;
@@ -23,26 +23,31 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     let names: Vec<String> = hub.compartments()?.into_iter().map(|c| c.name).collect();
     let now = hub.now();
     let title = format!("Device {}…", ask.field("id").get(..12).unwrap_or_default());
-    Ok(Reply::ok(frame(who, "/fleet", &title, &html! {
-        p { a href="/fleet" { "← Fleet" } }
-        h1 { (title) }
-        p.lead { span.id { (id) } }
-        @if let Some(said) = said { div.say.good role="status" { (said) } }
-        div data-live {
-            div.two {
-                section.card { h2 { "As it says" } (facts(&device, in_force, now)) }
-                section.card {
-                    h2 { "What it holds" }
-                    @if held.is_empty() { p.soft { "It has not said yet." } } @else {
-                        table { thead { tr { th scope="col" { "Compartment" } th scope="col" { "Up to change" } } }
-                            tbody { @for (name, mark) in &held { tr { td { (name) } td.num { (mark) } } } } }
+    Ok(Reply::ok(frame(
+        who,
+        "/fleet",
+        &title,
+        &html! {
+            p { a href="/fleet" { "← Fleet" } }
+            h1 { (title) }
+            p.lead { span.id { (id) } }
+            @if let Some(said) = said { div.say.good role="status" { (said) } }
+            div data-live {
+                div.two {
+                    section.card { h2 { "As it says" } (facts(&device, in_force, now)) }
+                    section.card {
+                        h2 { "What it holds" }
+                        @if held.is_empty() { p.soft { "It has not said yet." } } @else {
+                            table { thead { tr { th scope="col" { "Compartment" } th scope="col" { "Up to change" } } }
+                                tbody { @for (name, mark) in &held { tr { td { (name) } td.num { (mark) } } } } }
+                        }
                     }
                 }
+                section.card { h2 { "Orders" } (history(&orders)) }
             }
-            section.card { h2 { "Orders" } (history(&orders)) }
-        }
-        @if matches!(device.state, "active" | "wipe_ordered") { section.card { h2 { "Give an order" } (forms(who, &device, &names, &orders)) } }
-    })))
+            @if matches!(device.state, "active" | "wipe_ordered") { section.card { h2 { "Give an order" } (forms(who, &device, &names, &orders)) } }
+        },
+    )))
 }
 
 fn facts(d: &FleetRow, in_force: u64, now: beatcheck_model::Timestamp) -> Markup {
@@ -101,8 +106,10 @@ fn order_state(state: OrderState) -> Markup {
 
 fn forms(who: &Who, d: &FleetRow, names: &[String], orders: &[Order]) -> Markup {
     let hidden = |act: &str| html! { (csrf(who)) input type="hidden" name="id" value=(d.id); input type="hidden" name="act" value=(act); };
-    let sure = |text: &str, id: &str| html! {
-        label.sure for=(id) { input type="checkbox" id=(id) name="sure" value="yes" required; span { (text) } }
+    let sure = |text: &str, id: &str| {
+        html! {
+            label.sure for=(id) { input type="checkbox" id=(id) name="sure" value="yes" required; span { (text) } }
+        }
     };
     html! { div.acts {
         form method="post" action="/device" {

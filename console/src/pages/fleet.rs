@@ -36,34 +36,42 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     ];
     let hours = hub.journal_by_hour()?;
     let sum: u64 = hours.iter().sum();
-    let says = format!("{sum} entries of the account came in within 48 hours, at most {} in one hour.", hours.iter().max().unwrap_or(&0));
-    Ok(Reply::ok(frame(who, "/fleet", "Fleet", &html! {
-        h1 { "Fleet" }
-        p.lead { "Policy in force: version " b { (in_force) } ". What devices report is evidence, not proof." }
-        ul.tiles aria-label="Filters" {
-            @for (n, (key, _, title)) in STATES.iter().enumerate() {
-                @let class = match (*key, number(n)) { (_, 0) => "", ("faulty", _) => "bad", ("quiet" | "behind", _) => "warn", _ => "" };
-                li class=(class) {
-                    a href={ "/fleet?state=" (key) } aria-current=[(*key == name).then_some("true")] { b { (number(n)) } (title) }
+    let says = format!(
+        "{sum} entries of the account came in within 48 hours, at most {} in one hour.",
+        hours.iter().max().unwrap_or(&0)
+    );
+    Ok(Reply::ok(frame(
+        who,
+        "/fleet",
+        "Fleet",
+        &html! {
+            h1 { "Fleet" }
+            p.lead { "Policy in force: version " b { (in_force) } ". What devices report is evidence, not proof." }
+            ul.tiles aria-label="Filters" {
+                @for (n, (key, _, title)) in STATES.iter().enumerate() {
+                    @let class = match (*key, number(n)) { (_, 0) => "", ("faulty", _) => "bad", ("quiet" | "behind", _) => "warn", _ => "" };
+                    li class=(class) {
+                        a href={ "/fleet?state=" (key) } aria-current=[(*key == name).then_some("true")] { b { (number(n)) } (title) }
+                    }
                 }
             }
-        }
-        div.two {
-            section.card { h2 { "Last heard of" } (chart::parts("Devices in use by when they were last heard of", &heard)) }
-            section.card { h2 { "Account received, by hour" } (chart::bars(&hours, "48 h ago", "now", &says)) }
-        }
-        section.card {
-            form.row method="get" action="/fleet" role="search" {
-                input type="hidden" name="state" value=(name);
-                div { label for="text" { "Device, officer, role or asset" } input #text name="text" value=(text) maxlength="64"; }
-                button { "Search" }
+            div.two {
+                section.card { h2 { "Last heard of" } (chart::parts("Devices in use by when they were last heard of", &heard)) }
+                section.card { h2 { "Account received, by hour" } (chart::bars(&hours, "48 h ago", "now", &says)) }
             }
-        }
-        section.card {
-            (table(&rows, in_force, hub))
-            (pager(&format!("/fleet?state={name}&text={}&offset=", quoted(text).0), offset, rows.len() as u64, total, SIZE))
-        }
-    })))
+            section.card {
+                form.row method="get" action="/fleet" role="search" {
+                    input type="hidden" name="state" value=(name);
+                    div { label for="text" { "Device, officer, role or asset" } input #text name="text" value=(text) maxlength="64"; }
+                    button { "Search" }
+                }
+            }
+            section.card {
+                (table(&rows, in_force, hub))
+                (pager(&format!("/fleet?state={name}&text={}&offset=", quoted(text).0), offset, rows.len() as u64, total, SIZE))
+            }
+        },
+    )))
 }
 
 fn table(rows: &[FleetRow], in_force: u64, hub: &Hub) -> Markup {

@@ -18,12 +18,19 @@ const FIELDS: [&str; 3] = ["device", "officer", "reference"];
 fn read(hub: &Hub, who: &Who, ask: &Ask, size: usize) -> Result<(JournalPage, usize), HubError> {
     let device = match ask.field("device") {
         "" => None,
-        text => Some(DeviceId::from_hex(text.trim()).ok_or_else(|| {
-            HubError::Refused("A device's id has 32 hexadecimal digits.".into())
-        })?),
+        text => Some(
+            DeviceId::from_hex(text.trim())
+                .ok_or_else(|| HubError::Refused("A device's id has 32 hexadecimal digits.".into()))?,
+        ),
     };
     let wanted = |name: &str| Some(ask.field(name).trim().to_owned()).filter(|t| !t.is_empty());
-    let look = JournalLook { device, officer: wanted("officer"), reference: wanted("reference"), before: ask.number("before"), size };
+    let look = JournalLook {
+        device,
+        officer: wanted("officer"),
+        reference: wanted("reference"),
+        before: ask.number("before"),
+        size,
+    };
     let mut page = hub.journal_page(&look)?;
     let all = page.rows.len();
     page.rows.retain(|(_, r)| who.officer.is_empty() || r.entry.as_ref().is_none_or(|e| e.officer != who.officer));
@@ -50,42 +57,47 @@ fn told(row: &JournalRow) -> (String, String, String) {
 pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     let (found, own) = read(hub, who, ask, SIZE)?;
     let address = address(ask);
-    Ok(Reply::ok(frame(who, "/journal", "Journal", &html! {
-        h1 { "Journal" }
-        p.lead { "What devices accounted for, newest first. This search is noted." }
-        section.card {
-            form.row method="get" action="/journal" role="search" {
-                @for (name, title) in [("officer", "Officer"), ("reference", "Reference"), ("device", "Device")] {
-                    div { label for=(name) { (title) } input id=(name) name=(name) value=(ask.field(name)) maxlength="64"; }
-                }
-                button { "Search" }
-                a.button.plain href={ "/journal/export?" (address) "format=csv" } { "CSV" }
-                a.button.plain href={ "/journal/export?" (address) "format=json" } { "JSON" }
-                a.button.plain href="/journal/chains" { "Chains" }
-            }
-        }
-        @if own > 0 { p.say.warn { (own) " of your own entries are withheld: somebody else reviews them." } }
-        section.card {
-            @if found.rows.is_empty() { p.soft { "Nothing was found in the " (found.looked) " entries that were looked through." } } @else {
-                table.stack {
-                    thead { tr { @for t in ["Received", "Officer", "Event", "Reference", "Says", "Device", "No."] { th scope="col" { (t) } } } }
-                    tbody { @for (_, r) in &found.rows {
-                        @let (event, reference, rest) = told(r);
-                        tr {
-                            td data-l="Received" { (when(r.received)) }
-                            td data-l="Officer" { @match &r.entry { Some(e) => span { (e.officer) " " small { (e.role) } }, None => span.tag.bad { "does not open" } } }
-                            td data-l="Event" { (event) @if r.unsigned { " " span.tag.warn { "kept account" } } }
-                            td data-l="Reference" { span.id { (reference) } }
-                            td data-l="Says" { (rest) }
-                            td data-l="Device" { span.id { (r.device.get(..12).unwrap_or_default()) "…" } }
-                            td.num data-l="No." { (r.seq) }
-                        }
-                    } }
+    Ok(Reply::ok(frame(
+        who,
+        "/journal",
+        "Journal",
+        &html! {
+            h1 { "Journal" }
+            p.lead { "What devices accounted for, newest first. This search is noted." }
+            section.card {
+                form.row method="get" action="/journal" role="search" {
+                    @for (name, title) in [("officer", "Officer"), ("reference", "Reference"), ("device", "Device")] {
+                        div { label for=(name) { (title) } input id=(name) name=(name) value=(ask.field(name)) maxlength="64"; }
+                    }
+                    button { "Search" }
+                    a.button.plain href={ "/journal/export?" (address) "format=csv" } { "CSV" }
+                    a.button.plain href={ "/journal/export?" (address) "format=json" } { "JSON" }
+                    a.button.plain href="/journal/chains" { "Chains" }
                 }
             }
-            @if let Some(before) = found.older { nav.pager aria-label="Pages" { a.button.plain href={ "/journal?" (address) "before=" (before) } { "Older" } } }
-        }
-    })))
+            @if own > 0 { p.say.warn { (own) " of your own entries are withheld: somebody else reviews them." } }
+            section.card {
+                @if found.rows.is_empty() { p.soft { "Nothing was found in the " (found.looked) " entries that were looked through." } } @else {
+                    table.stack {
+                        thead { tr { @for t in ["Received", "Officer", "Event", "Reference", "Says", "Device", "No."] { th scope="col" { (t) } } } }
+                        tbody { @for (_, r) in &found.rows {
+                            @let (event, reference, rest) = told(r);
+                            tr {
+                                td data-l="Received" { (when(r.received)) }
+                                td data-l="Officer" { @match &r.entry { Some(e) => span { (e.officer) " " small { (e.role) } }, None => span.tag.bad { "does not open" } } }
+                                td data-l="Event" { (event) @if r.unsigned { " " span.tag.warn { "kept account" } } }
+                                td data-l="Reference" { span.id { (reference) } }
+                                td data-l="Says" { (rest) }
+                                td data-l="Device" { span.id { (r.device.get(..12).unwrap_or_default()) "…" } }
+                                td.num data-l="No." { (r.seq) }
+                            }
+                        } }
+                    }
+                }
+                @if let Some(before) = found.older { nav.pager aria-label="Pages" { a.button.plain href={ "/journal?" (address) "before=" (before) } { "Older" } } }
+            }
+        },
+    )))
 }
 
 pub(super) fn export(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
@@ -100,7 +112,8 @@ pub(super) fn export(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError>
         let (event, reference, rest) = told(r);
         let (at, officer, role) =
             r.entry.as_ref().map_or_else(Default::default, |e| (e.at.to_string(), e.officer.clone(), e.role.clone()));
-        let fields = [r.received.to_string(), r.device.clone(), r.seq.to_string(), at, officer, role, event, reference, rest];
+        let fields =
+            [r.received.to_string(), r.device.clone(), r.seq.to_string(), at, officer, role, event, reference, rest];
         out.push_str(&fields.map(|f| cell(&f)).join(","));
         out.push_str("\r\n");
     }
@@ -116,22 +129,27 @@ fn cell(text: &str) -> String {
 pub(super) fn chains(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     let offset = ask.number("offset");
     let (rows, total) = hub.journal_chains(offset, SIZE as u64)?;
-    Ok(Reply::ok(frame(who, "/journal", "Chains", &html! {
-        p { a href="/journal" { "← Journal" } }
-        h1 { "Chains" }
-        p.lead { "Whether each device's account runs from its first entry without a gap, by its numbers. Hashes: beatcheck hub journal --verify." }
-        section.card {
-            table.stack {
-                thead { tr { @for t in ["Device", "Entries", "From", "To", "State"] { th scope="col" { (t) } } } }
-                tbody { @for c in &rows { tr {
-                    td data-l="Device" { span.id { (c.device) } }
-                    td.num data-l="Entries" { (c.entries) } td.num data-l="From" { (c.first) } td.num data-l="To" { (c.last) }
-                    td data-l="State" { @if c.unbroken { span.tag.good { "no gap" } } @else { span.tag.bad { (c.problem.as_deref().unwrap_or("gap")) } } }
-                } } }
+    Ok(Reply::ok(frame(
+        who,
+        "/journal",
+        "Chains",
+        &html! {
+            p { a href="/journal" { "← Journal" } }
+            h1 { "Chains" }
+            p.lead { "Whether each device's account runs from its first entry without a gap, by its numbers. Hashes: beatcheck hub journal --verify." }
+            section.card {
+                table.stack {
+                    thead { tr { @for t in ["Device", "Entries", "From", "To", "State"] { th scope="col" { (t) } } } }
+                    tbody { @for c in &rows { tr {
+                        td data-l="Device" { span.id { (c.device) } }
+                        td.num data-l="Entries" { (c.entries) } td.num data-l="From" { (c.first) } td.num data-l="To" { (c.last) }
+                        td data-l="State" { @if c.unbroken { span.tag.good { "no gap" } } @else { span.tag.bad { (c.problem.as_deref().unwrap_or("gap")) } } }
+                    } } }
+                }
+                (super::pager("/journal/chains?offset=", offset, rows.len() as u64, total, SIZE as u64))
             }
-            (super::pager("/journal/chains?offset=", offset, rows.len() as u64, total, SIZE as u64))
-        }
-    })))
+        },
+    )))
 }
 
 #[cfg(test)]

@@ -59,25 +59,28 @@ fn shell(title: &str, inner: &Markup) -> Markup {
 
 /// A page with the menu; `here` is its path in the menu.
 pub(crate) fn frame(who: &Who, here: &str, title: &str, inner: &Markup) -> Markup {
-    shell(title, &html! {
-        a.skip href="#main" { "Skip to the page" }
-        header.top { div.in {
-            span.name { "Beatcheck" small { "Console" } }
-            div.me {
-                span.who { (who.account) " · " (who.role.name().replace('_', " ")) }
-                a href="/account" { "Account" }
-                form method="post" action="/logout" { (csrf(who)) button { "Log out" } }
-            }
-            nav.main aria-label="Main" { ul {
-                @for (path, name, _, roles) in PAGES {
-                    @if !name.is_empty() && roles.contains(&who.role) {
-                        li { a href=(path) aria-current=[(*path == here).then_some("page")] { (name) } }
-                    }
+    shell(
+        title,
+        &html! {
+            a.skip href="#main" { "Skip to the page" }
+            header.top { div.in {
+                span.name { "Beatcheck" small { "Console" } }
+                div.me {
+                    span.who { (who.account) " · " (who.role.name().replace('_', " ")) }
+                    a href="/account" { "Account" }
+                    form method="post" action="/logout" { (csrf(who)) button { "Log out" } }
                 }
+                nav.main aria-label="Main" { ul {
+                    @for (path, name, _, roles) in PAGES {
+                        @if !name.is_empty() && roles.contains(&who.role) {
+                            li { a href=(path) aria-current=[(*path == here).then_some("page")] { (name) } }
+                        }
+                    }
+                } }
             } }
-        } }
-        main #main tabindex="-1" { (inner) }
-    })
+            main #main tabindex="-1" { (inner) }
+        },
+    )
 }
 
 pub(crate) fn csrf(who: &Who) -> Markup {
@@ -91,25 +94,31 @@ pub(crate) fn message(who: &Who, title: &str, text: &str) -> Markup {
 
 /// The same for somebody unknown.
 pub(crate) fn bare(text: &str) -> Markup {
-    shell("Console", &html! { main.login { div.card { h1 { "Beatcheck" } p { (text) } p { a href="/" { "Go on" } } } } })
+    shell(
+        "Console",
+        &html! { main.login { div.card { h1 { "Beatcheck" } p { (text) } p { a href="/" { "Go on" } } } } },
+    )
 }
 
 /// The login; `text` says what was wrong before.
 pub(crate) fn login(token: &str, text: &str) -> Markup {
-    shell("Log in", &html! {
-        main.login { div.card {
-            h1 { "Beatcheck" }
-            p.lead { "Console of this hub. What you look at is noted." }
-            @if !text.is_empty() { p.say.bad role="alert" { (text) } }
-            form method="post" action="/login" {
-                input type="hidden" name="csrf" value=(token);
-                div { label for="name" { "Name" } input #name name="name" autocomplete="username" required autofocus maxlength="64"; }
-                div { label for="password" { "Password" }
-                    input #password name="password" type="password" autocomplete="current-password" required maxlength="256"; }
-                button { "Log in" }
-            }
-        } }
-    })
+    shell(
+        "Log in",
+        &html! {
+            main.login { div.card {
+                h1 { "Beatcheck" }
+                p.lead { "Console of this hub. What you look at is noted." }
+                @if !text.is_empty() { p.say.bad role="alert" { (text) } }
+                form method="post" action="/login" {
+                    input type="hidden" name="csrf" value=(token);
+                    div { label for="name" { "Name" } input #name name="name" autocomplete="username" required autofocus maxlength="64"; }
+                    div { label for="password" { "Password" }
+                        input #password name="password" type="password" autocomplete="current-password" required maxlength="256"; }
+                    button { "Log in" }
+                }
+            } }
+        },
+    )
 }
 
 /// How long ago, in words, with the time itself beside it.

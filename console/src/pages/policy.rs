@@ -40,27 +40,32 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     if text.is_empty() {
         text = as_text(hub)?;
     }
-    Ok(Reply::ok(frame(who, "/policy", "Policy", &html! {
-        h1 { "Policy" }
-        p.lead { "Version " b { (status.in_force) } " is in force. A version never comes back: to undo one, its forerunner is pushed under a newer number." }
-        @if let Some(said) = said { p.say.good role="status" { (said) } }
-        section.card data-live { h2 { "Roll-out" } (versions(who, &status)) }
-        section.card {
-            h2 { "The next version" }
-            @if let Some((findings, changes)) = &review { (reviewed(findings, changes)) }
-            form method="post" action="/policy" {
-                (csrf(who))
-                label for="text" { "JSON or TOML; number and date are set when it is signed" }
-                textarea #text name="text" spellcheck="false" { (text) }
-                p.soft { "Looking at it changes nothing. What loosens a limit is shown first." }
-                p { button name="act" value="check" { "Look at it: findings and changes" } }
-                @if review.as_ref().is_some_and(|(f, c)| !c.is_empty() && f.iter().all(|f| f.level != Level::Error)) {
-                    p { label for="share" { "Push to" } (shares("share", 100)) }
-                    p { button.bad name="act" value="push" { "Sign and push" } }
+    Ok(Reply::ok(frame(
+        who,
+        "/policy",
+        "Policy",
+        &html! {
+            h1 { "Policy" }
+            p.lead { "Version " b { (status.in_force) } " is in force. A version never comes back: to undo one, its forerunner is pushed under a newer number." }
+            @if let Some(said) = said { p.say.good role="status" { (said) } }
+            section.card data-live { h2 { "Roll-out" } (versions(who, &status)) }
+            section.card {
+                h2 { "The next version" }
+                @if let Some((findings, changes)) = &review { (reviewed(findings, changes)) }
+                form method="post" action="/policy" {
+                    (csrf(who))
+                    label for="text" { "JSON or TOML; number and date are set when it is signed" }
+                    textarea #text name="text" spellcheck="false" { (text) }
+                    p.soft { "Looking at it changes nothing. What loosens a limit is shown first." }
+                    p { button name="act" value="check" { "Look at it: findings and changes" } }
+                    @if review.as_ref().is_some_and(|(f, c)| !c.is_empty() && f.iter().all(|f| f.level != Level::Error)) {
+                        p { label for="share" { "Push to" } (shares("share", 100)) }
+                        p { button.bad name="act" value="push" { "Sign and push" } }
+                    }
                 }
             }
-        }
-    })))
+        },
+    )))
 }
 
 fn share(ask: &Ask) -> u8 {

@@ -16,14 +16,19 @@ pub(super) fn page(hub: &Hub, who: &Who, _ask: &Ask) -> Result<Reply, HubError> 
     let counts = hub.fleet_counts()?;
     let sum: u64 = hours.iter().sum();
     let says = format!("{sum} entries of the account in 48 hours; hours with fewer than {SMALLEST} count as none.");
-    Ok(Reply::ok(frame(who, "/sums", "Sums", &html! {
-        h1 { "Sums" }
-        p.lead { "No person, no officer and no device stands here." }
-        section.card { h2 { "Account received, by hour" } (chart::bars(&hours, "48 h ago", "now", &says)) }
-        section.card {
-            h2 { "Fleet" }
-            @if counts.active < SMALLEST { p.soft { "Fewer than " (SMALLEST) " devices are in use." } }
-            @else { p { b.num { (counts.active) } " devices are in use." } }
-        }
-    })))
+    Ok(Reply::ok(frame(
+        who,
+        "/sums",
+        "Sums",
+        &html! {
+            h1 { "Sums" }
+            p.lead { "No person, no officer and no device stands here." }
+            section.card { h2 { "Account received, by hour" } (chart::bars(&hours, "48 h ago", "now", &says)) }
+            section.card {
+                h2 { "Fleet" }
+                @if counts.active < SMALLEST { p.soft { "Fewer than " (SMALLEST) " devices are in use." } }
+                @else { p { b.num { (counts.active) } " devices are in use." } }
+            }
+        },
+    )))
 }
