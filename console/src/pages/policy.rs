@@ -142,7 +142,7 @@ fn versions(who: &Who, status: &PolicyStatus) -> Markup {
                     },
                     "ended" => form method="post" action="/policy" {
                         (csrf(who)) input type="hidden" name="version" value=(v.version); input type="hidden" name="act" value="rollback";
-                        button.plain aria-label={ "Back to the content of version " (v.version) } { "Back to it" }
+                        button.plain { "Back to " (v.version) }
                     },
                     _ => span.soft { "–" },
                 } }
