@@ -1,5 +1,6 @@
 //! The command line of a hub's operator.
 
+use crate::console_cmd::ConsoleCommand;
 use crate::identity_args::{AttestationCommand, IdentityCommand, OfficerCommand};
 use crate::orders_args::{CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs};
 use crate::policy_args::PolicyCommand;
@@ -22,6 +23,9 @@ pub(crate) enum HubCommand {
     Publish(DataArgs),
     /// Serve devices over mutual TLS until SIGINT or SIGTERM
     Serve(ServeArgs),
+    /// Serve the console for people, and say who may log in to it
+    #[command(subcommand)]
+    Console(ConsoleCommand),
     /// Make a one-time enrolment code for an officer
     Enrol(EnrolArgs),
     /// Show sources, what is published, and devices

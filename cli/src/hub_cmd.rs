@@ -1,6 +1,7 @@
 //! `beatcheck hub`: what an operator does with a reference hub.
 
 use crate::complain;
+use crate::console_cmd;
 use crate::exit::{Exit, Failure};
 use crate::hub_args::{
     AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, RejectsArgs, ServeArgs,
@@ -31,6 +32,7 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
         HubCommand::Officer(c) => identity_cmd::officer(c, context)?,
         HubCommand::Identity(c) => identity_cmd::identity(c, context)?,
         HubCommand::Attestation(c) => identity_cmd::attestation(c, context)?,
+        HubCommand::Console(c) => return console_cmd::run(c, context),
         HubCommand::Relay(c) => relay_cmd::hub(c, context)?,
         HubCommand::Policy(c) => return policy_cmd::run(c, context),
         HubCommand::Wipe(a) => orders_cmd::wipe(&a, context)?,

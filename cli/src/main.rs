@@ -7,6 +7,7 @@ mod answer_view;
 mod args;
 mod batch;
 mod bench;
+mod console_cmd;
 mod device_cmd;
 mod device_view;
 mod exit;

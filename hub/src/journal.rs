@@ -201,7 +201,7 @@ impl Hub {
 }
 
 impl JournalFilter {
-    fn takes(&self, entry: Option<&Entry>) -> bool {
+    pub(crate) fn takes(&self, entry: Option<&Entry>) -> bool {
         // What cannot be opened is always shown: a filter must not hide it.
         let Some(e) = entry else { return true };
         let reference = match &e.kind {
