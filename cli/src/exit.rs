@@ -56,6 +56,7 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("pin_wait", Exit::Store),
     ("pin_short", Exit::Usage),
     ("pin_needed", Exit::Policy),
+    ("vault_not_allowed", Exit::Policy),
     ("shift_needed", Exit::Policy),
     ("break_glass", Exit::Policy),
     ("policy_refused", Exit::Refused),

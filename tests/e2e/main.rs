@@ -18,6 +18,7 @@ mod machine;
 mod matching;
 mod no_space;
 mod offline;
+mod policy_fields;
 mod proxy;
 mod recover;
 mod relay;

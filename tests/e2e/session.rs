@@ -15,14 +15,14 @@ const PIN: &str = "482915";
 const HOUR: i64 = 3600;
 
 /// The desk vault, with a biometric check, and with counts of what it was asked for.
-struct Counted {
+pub struct Counted {
     inner: FileVault,
-    mixed: AtomicU32,
+    pub mixed: AtomicU32,
     finger: AtomicBool,
 }
 
 impl Counted {
-    fn at(dir: &Path) -> Arc<Self> {
+    pub fn at(dir: &Path) -> Arc<Self> {
         let inner = FileVault::open(dir.join("vault")).unwrap();
         Arc::new(Self { inner, mixed: 0.into(), finger: true.into() })
     }

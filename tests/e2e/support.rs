@@ -165,6 +165,28 @@ impl TestHub {
     }
 }
 
+/// Enrols the core with a vault and a clock of one's own.
+pub fn enrol_with(
+    hub: &TestHub,
+    name: &str,
+    vault: Arc<dyn client::KeyVault>,
+    env: client::Env,
+    pin: Option<&str>,
+) -> client::Device {
+    let o = hub.options(name);
+    let options = client::EnrolOptions {
+        home: o.home.into(),
+        hub: o.hub,
+        code: o.code,
+        ca_pem: o.ca_pem,
+        pin: pin.map(str::to_owned),
+        app_version: o.app_version,
+        asset: o.asset,
+        id_token: o.id_token,
+    };
+    client::Device::enrol(&options, vault, env).unwrap()
+}
+
 /// Says past the capture of a test that passes: what was not tested must be seen.
 pub fn not_tested(what: &str) {
     let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what} ***\n");

@@ -272,6 +272,9 @@ impl Device {
             Err(_) => Vec::new(),
         };
         found.notes.extend(unusual.iter().map(|what| words::unusual(what)));
+        if self.journal_is_long(view).map_err(|e| ClientError::Account(e.to_string()))? {
+            found.notes.push(words::journal_low());
+        }
         let glass = view.glass.until.filter(|_| permit.as_ref().is_ok_and(Permit::break_glass));
         found.notes.extend(glass.map(words::break_glass));
         if error.as_ref().is_some_and(|e| e.code == answer::INVALID_QUERY || e.code == answer::FIELD_WITHHELD) {

@@ -6,6 +6,7 @@ use crate::cover;
 use crate::device::{Device, View, Why};
 use beatcheck_model::{Arriving, CoverageState, RecordKind, Timestamp};
 use beatcheck_policy::ClockState;
+use beatcheck_store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -194,7 +195,7 @@ impl Device {
             head_expires: view.head.as_ref().map(|h| h.expires),
             renew_after: renew_after.map(|b| crate::device::decode(&b)).transpose()?,
             compartments: self.compartment_status(&view, now)?,
-            journal: self.journal_status()?,
+            journal: self.journal_status(&view)?,
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             rolled_back: self.is_rolled_back(),
@@ -271,14 +272,20 @@ impl Device {
         ClockStatus { state: state.into(), anchored, unsure_minutes }
     }
 
-    fn journal_status(&self) -> Result<JournalStatus, ClientError> {
+    /// Whether more of the account waits than policy lets pass without a warning.
+    pub(crate) fn journal_is_long(&self, view: &View) -> Result<bool, StoreError> {
+        let warn = view.policy.as_ref().map_or(u64::MAX, |p| p.limits.journal_warn_bytes);
+        Ok(self.journal.stats()?.pending_bytes >= warn.max(1))
+    }
+
+    fn journal_status(&self, view: &View) -> Result<JournalStatus, ClientError> {
         let s = self.journal.stats()?;
         Ok(JournalStatus {
             last_seq: s.last_seq,
             acked: s.acked,
             pending: s.pending,
             pending_bytes: s.pending_bytes,
-            low: s.reserve_low,
+            low: s.reserve_low || self.journal_is_long(view)?,
         })
     }
 

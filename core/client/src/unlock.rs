@@ -18,6 +18,9 @@ use zeroize::Zeroizing;
 /// Label of the vault's counter of openings: a number that is missing in the account means that entries are.
 const OPENINGS_LABEL: &str = "openings";
 
+/// Kind of the vault that protects nothing.
+const DESK: &str = "desk";
+
 /// How the officer unlocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlock<'a> {
@@ -192,6 +195,9 @@ impl Device {
         let ring = self.ring();
         if !ring.is_let_in() {
             return say("locked", "locked: unlock and check again");
+        }
+        if view.policy.as_ref().is_some_and(|p| !p.limits.allow_desk_vault) && self.vault.kind() == DESK {
+            return say("vault_not_allowed", "your force's policy does not allow keys in plain files: use a phone");
         }
         if rule.pin_required && !ring.protection.has_pin() {
             return say("pin_needed", "your force's policy wants a PIN: set one, then check again");

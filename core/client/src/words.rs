@@ -115,6 +115,11 @@ pub(crate) fn unusual(what: &str) -> Reason {
     Reason { code: what.into(), text: text.into() }
 }
 
+/// That much of the account waits: long before checks are refused for it.
+pub(crate) fn journal_low() -> Reason {
+    Reason { code: "journal_low".into(), text: "many checks wait to be accounted for: connect and sync soon".into() }
+}
+
 /// That an answer stands on a break-glass.
 pub(crate) fn break_glass(until: Timestamp) -> Reason {
     let text = format!(
