@@ -110,10 +110,10 @@ impl Hub {
         }
         let have = append(&self.kept_file(chunk.former), chunk)?;
         if have == total {
-            tx.execute("UPDATE kept_account SET complete = ?2 WHERE former = ?1", params![
-                chunk.former.0,
-                self.now().0
-            ])?;
+            tx.execute(
+                "UPDATE kept_account SET complete = ?2 WHERE former = ?1",
+                params![chunk.former.0, self.now().0],
+            )?;
             tracing::info!(former = %chunk.former, device = %device.id, "a kept account was handed in");
         }
         tx.commit()?;
@@ -191,11 +191,10 @@ impl Hub {
         }
         tx.execute("UPDATE device SET acked_seq = ?2, chain = ?3 WHERE id = ?1", params![row.former.0, end.0, end.1])?;
         let count = fresh.len() as u64;
-        tx.execute("UPDATE kept_account SET opened = ?2, entries = ?3 WHERE former = ?1", params![
-            row.former.0,
-            now.0,
-            count
-        ])?;
+        tx.execute(
+            "UPDATE kept_account SET opened = ?2, entries = ?3 WHERE former = ?1",
+            params![row.former.0, now.0, count],
+        )?;
         tx.commit()?;
         // Its entries are in the account now; what officers were told lay beside them, and is not to lie about.
         std::fs::remove_file(&kept).map_err(HubError::io("removing a kept account"))?;

@@ -6,6 +6,7 @@
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
+mod account;
 mod attest;
 mod ca;
 mod clock;
@@ -31,6 +32,10 @@ pub mod serve;
 mod shift;
 mod status;
 
+pub use account::{
+    AccountFilter, AccountPage, AccountRow, Aggregates, Cell, ChainState, CounterGap, ExportReport, Format, Indexed,
+    Look, LookFilter, LookHead, LookRow, Looks, Noted, Page, Rebuilt, RebuiltRecord, RebuiltSource, Retained, SMALL,
+};
 pub use attest::AttestationSetting;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use enrol::{CODE_LIFE_S, EnrolFor, EnrolTicket, WRONG_CODES_A_MINUTE};
