@@ -3,7 +3,8 @@
 
 use crate::serve_common::{START, time};
 use beatcheck_audit::{Asked, AuditKeyPair, Entry, EntryKind, seal};
-use beatcheck_hub::{FixedClock, Hub, InitOptions, Look, Noted};
+use beatcheck_audit::{Consulted, Shown};
+use beatcheck_hub::{FixedClock, Hub, IngestOptions, InitOptions, Look, Noted};
 use beatcheck_model::{Outcome, Query, Timestamp, VehicleQuery};
 use beatcheck_wire::journal::{genesis, link};
 use beatcheck_wire::{CompartmentId, DeviceId};
@@ -118,5 +119,60 @@ impl World {
 
     pub fn wait(&self, seconds: i64) {
         self.clock.set(self.hub.now().plus_secs(seconds));
+    }
+
+    /// A list of stolen vehicles: mark and make.
+    pub fn ingest(&self, rows: &str) {
+        let (mapping, extract) = (self.dir.path().join("m.toml"), self.dir.path().join("e.csv"));
+        let text = "format = 1\n[source]\nname = 'stolen'\nkind = 'vehicle'\ncompartment = 'stolen'\noffline_allowed = true\n\
+                    title = 'Test list'\nkey = ['vrm']\n[fields]\nvrm = 'vrm'\nmake = 'make'\n";
+        std::fs::write(&mapping, text).unwrap();
+        std::fs::write(&extract, format!("vrm,make\n{rows}")).unwrap();
+        let options = IngestOptions { mapping: &mapping, extract: &extract, as_of: Some(self.hub.now()), force: true };
+        self.hub.ingest(&options, &mut |_| {}).unwrap();
+        self.hub.publish(&mut |_| {}).unwrap();
+    }
+
+    /// What an answer that shows the whole list would say of it.
+    pub fn shown(&self) -> (Vec<Shown>, Vec<Consulted>) {
+        let c = self.hub.compartments().unwrap().remove(0);
+        let mut shown = Vec::new();
+        self.hub
+            .records_at(&c.name, 0, c.watermark, &mut |r| {
+                let (id, compartment) = (r.id.to_string(), c.id.to_string());
+                shown.push(Shown { compartment, id, version: r.version, outcome: Outcome::Hit });
+                Ok(())
+            })
+            .unwrap();
+        let consulted = Consulted {
+            compartment: c.id.to_string(),
+            name: c.name,
+            watermark: c.watermark,
+            manifest_version: c.manifest_version,
+            state: "current".into(),
+        };
+        (shown, vec![consulted])
+    }
+}
+
+/// The same check with what it showed.
+pub fn showing(kind: EntryKind, what: &(Vec<Shown>, Vec<Consulted>)) -> EntryKind {
+    match kind {
+        EntryKind::Check { reference, purpose, asked, error, reason, incident, unusual, break_glass, .. } => {
+            EntryKind::Check {
+                reference,
+                purpose,
+                asked,
+                outcome: Outcome::Hit,
+                error,
+                reason,
+                incident,
+                unusual,
+                break_glass,
+                shown: what.0.clone(),
+                consulted: what.1.clone(),
+            }
+        }
+        other => other,
     }
 }
