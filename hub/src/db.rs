@@ -15,8 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/005_catalogue.sql"),
     include_str!("../migrations/006_policy_orders.sql"),
     include_str!("../migrations/007_identity.sql"),
-    include_str!("../migrations/010_kept_account.sql"),
+    include_str!("../migrations/008_account.sql"),
     include_str!("../migrations/009_console.sql"),
+    include_str!("../migrations/010_kept_account.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.
