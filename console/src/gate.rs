@@ -179,7 +179,7 @@ fn noted(ask: &Ask) -> String {
     const SECRET: [&str; 4] = ["csrf", "old", "new", "again"];
     let pairs = if ask.post { &ask.form } else { &ask.query };
     // In a form it is a policy, which is kept with its version; in an address it is what was looked for.
-    let told = |n: &str| !SECRET.contains(&n) && !(ask.post && n == "text");
+    let told = |n: &str| !(SECRET.contains(&n) || ask.post && n == "text");
     let told = pairs.iter().filter(|(n, v)| !v.is_empty() && told(n));
     told.map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
 }

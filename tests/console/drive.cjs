@@ -143,6 +143,7 @@ const faults = [];
 
   const keys = await open();
   await keys.goto(`${base}/login`);
+  await keys.waitForFunction(() => document.activeElement.id === "name");
   await keys.keyboard.type("ada");
   await keys.keyboard.press("Tab");
   await keys.keyboard.type(PASSWORD);
