@@ -15,15 +15,15 @@ mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Recovered, Severity, Shift, SyncReport, UnlockStatus,
-    WipeReport,
+    LateHit, ManagedApplied, ManagedSettings, Mended, Network, PolicyTaken, Recovered, Severity, Shift, SyncReport,
+    UnlockStatus, WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
     PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
-pub use manage::{ManagedSettings, Why, managed_configuration};
+pub use manage::{Why, managed_configuration};
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;

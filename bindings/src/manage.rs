@@ -3,7 +3,7 @@
 use crate::{ApiError, Device};
 use beatcheck_client as client;
 use beatcheck_model::Timestamp;
-use client::{GlassBroken, KeyedState, ManagedApplied, PolicyTaken, Severity};
+use client::{GlassBroken, KeyedState, ManagedApplied, ManagedSettings, PolicyTaken, Severity};
 
 /// Why an officer checks. The purpose is one of those that policy allows; some owe a reason or an incident's number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, uniffi::Record)]
@@ -71,14 +71,10 @@ pub struct KeyedState {
     pub data: String,
 }
 
-/// What MDM's configuration says that an app needs before there is a device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, uniffi::Record)]
+#[uniffi::remote(Record)]
 pub struct ManagedSettings {
-    /// Address of the hub.
     pub hub_url: Option<String>,
-    /// The hub's certificate authority, PEM.
     pub hub_ca_pem: Option<String>,
-    /// What device management calls this device.
     pub asset: Option<String>,
 }
 
@@ -88,8 +84,7 @@ pub struct ManagedSettings {
 /// [`ApiError::Invalid`] with code `managed`.
 #[uniffi::export]
 pub fn managed_configuration(json: String) -> Result<ManagedSettings, ApiError> {
-    let (hub_url, hub_ca_pem, asset) = client::Home::read_managed(&json)?;
-    Ok(ManagedSettings { hub_url, hub_ca_pem, asset })
+    Ok(client::Home::read_managed(&json)?)
 }
 
 #[uniffi::export]

@@ -17,6 +17,7 @@ mod hub_cmd;
 mod hub_view;
 mod identity_args;
 mod identity_cmd;
+mod manage_args;
 mod manage_cmd;
 mod orders_args;
 mod orders_cmd;

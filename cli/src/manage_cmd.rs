@@ -1,8 +1,9 @@
 //! `beatcheck device break-glass|policy|configure|states`: what device management and officer set beside a sync.
 
-use crate::args::{GlassArgs, HomeArgs, HomeFileArgs};
+use crate::args::HomeArgs;
 use crate::device_cmd::open;
 use crate::exit::{Exit, Failure};
+use crate::manage_args::{GlassArgs, HomeFileArgs};
 use crate::output::Context;
 
 pub(crate) fn break_glass(args: &GlassArgs, context: &Context) -> Result<Exit, Failure> {

@@ -1,8 +1,8 @@
 //! `beatcheck device pin|shift`: how an officer unlocks, and from when to when.
 
-use crate::args::{PinArgs, ShiftCommand};
 use crate::device_cmd::{open, pin as read_pin};
 use crate::exit::{Exit, Failure};
+use crate::manage_args::{PinArgs, ShiftCommand};
 use crate::output::Context;
 use serde_json::json;
 

@@ -37,17 +37,24 @@ pub(crate) fn parts(title: &str, parts: &[(&str, u64, &str)]) -> Markup {
     let all: u64 = parts.iter().map(|p| p.1).sum();
     let says = parts.iter().map(|(name, n, _)| format!("{name}: {n}")).collect::<Vec<_>>().join("; ");
     let mut x = 0.0;
+    let placed: Vec<(u64, &str, f64, f64)> = parts
+        .iter()
+        .map(|(_, n, class)| {
+            let wide = WIDTH as f64 * *n as f64 / all.max(1) as f64;
+            let at = x;
+            x += wide;
+            (*n, *class, at, wide)
+        })
+        .collect();
     html! {
         figure.chart {
             svg role="img" aria-label={ (title) ". " (says) } viewBox={ "0 0 " (WIDTH) " 28" } {
                 rect.empty x="0" y="2" width=(WIDTH) height="24" rx="6" {}
-                @for (_, n, class) in parts {
-                    @let wide = WIDTH as f64 * *n as f64 / all.max(1) as f64;
+                @for (n, class, at, wide) in &placed {
                     @if *n > 0 {
-                        rect class={ "part " (class) } x=(format!("{x:.1}")) y="2" width=(format!("{:.1}", (wide - 2.0).max(1.0)))
+                        rect class={ "part " (class) } x=(format!("{at:.1}")) y="2" width=(format!("{:.1}", (wide - 2.0).max(1.0)))
                             height="24" rx="4" {}
                     }
-                    @let _ = { x += wide; };
                 }
             }
             ul.legend {
@@ -61,7 +68,7 @@ pub(crate) fn parts(title: &str, parts: &[(&str, u64, &str)]) -> Markup {
 
 /// How far something has come.
 pub(crate) fn progress(done: u64, of: u64, what: &str) -> Markup {
-    let share = if of == 0 { 0 } else { done.min(of) * 100 / of };
+    let share = (done.min(of) * 100).checked_div(of).unwrap_or(0);
     html! {
         span.progress {
             svg role="img" aria-label={ (what) ": " (done) " of " (of) } viewBox="0 0 100 8" preserveAspectRatio="none" {

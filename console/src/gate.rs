@@ -156,13 +156,14 @@ fn answer(shared: &Shared, ask: &Ask) -> Reply {
         let text = "Your role does not open it. Who has the role can look for you; the attempt is noted.";
         return Reply::Page(StatusCode::FORBIDDEN, pages::message(&who, "This page is not yours", text));
     }
-    // A page that keeps itself fresh is noted once, when it is opened.
-    if !ask.live {
-        let action = if ask.post { "do" } else { "look" };
-        let subject = format!("{} {}", ask.path, noted(ask));
-        if let Err(e) = shared.hub.console_note(&who.account, who.role.name(), action, subject.trim_end()) {
-            return failed(&e);
-        }
+    let action = if ask.post { "do" } else { "look" };
+    let subject = format!("{} {}", ask.path, noted(ask));
+    // A page that keeps itself fresh is noted once, when it is opened. Whoever only says that theirs is one is noted.
+    let again = shared.sessions.noted_last(ask.cookie.as_deref().unwrap_or_default(), &subject);
+    if (ask.post || !ask.live || !again)
+        && let Err(e) = shared.hub.console_note(&who.account, who.role.name(), action, subject.trim_end())
+    {
+        return failed(&e);
     }
     match page(&shared.hub, &who, ask) {
         Ok(reply) => reply,
@@ -175,9 +176,11 @@ fn answer(shared: &Shared, ask: &Ask) -> Reply {
 
 /// What of a request stands in the log: what was looked for, and what was ordered; never a whole policy or a token.
 fn noted(ask: &Ask) -> String {
+    const SECRET: [&str; 4] = ["csrf", "old", "new", "again"];
     let pairs = if ask.post { &ask.form } else { &ask.query };
-    let told =
-        pairs.iter().filter(|(n, v)| !v.is_empty() && !["csrf", "text", "old", "new", "again"].contains(&n.as_str()));
+    // In a form it is a policy, which is kept with its version; in an address it is what was looked for.
+    let told = |n: &str| !(SECRET.contains(&n) || ask.post && n == "text");
+    let told = pairs.iter().filter(|(n, v)| !v.is_empty() && told(n));
     told.map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(" ")
 }
 

@@ -41,6 +41,8 @@ struct Session {
     began: Instant,
     seen: Instant,
     window: (Instant, u32),
+    /// What was last noted in the log.
+    noted: String,
 }
 
 /// Why a request is not served.
@@ -124,9 +126,26 @@ impl Sessions {
         if all.len() >= MAX_SESSIONS {
             return None;
         }
-        let session = Session { account: account.into(), csrf, changed, began: now, seen: now, window: (now, 0) };
+        let session = Session {
+            account: account.into(),
+            csrf,
+            changed,
+            began: now,
+            seen: now,
+            window: (now, 0),
+            noted: String::new(),
+        };
         all.insert(hashed(&token), session);
         Some(token)
+    }
+
+    /// Whether this is what the session's last row of the log says; it is remembered as that.
+    pub(crate) fn noted_last(&self, cookie: &str, subject: &str) -> bool {
+        let mut all = held(&self.all);
+        let Some(session) = all.get_mut(&hashed(cookie)) else { return false };
+        let same = session.noted == subject;
+        session.noted = subject.into();
+        same
     }
 
     /// Ends a session.

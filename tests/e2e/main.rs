@@ -6,6 +6,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::print_stderr)]
 
 mod at_rest;
+mod attacks;
 mod captures;
 mod device_faults;
 mod enforce;

@@ -9,120 +9,21 @@ use crate::answer::{self, Draft};
 use crate::cover::{self, Covered};
 use crate::device::{Device, Refusal, View, Why};
 use crate::env::Stopwatch;
+use crate::on_record::{entry, told};
+use crate::question::{CheckRequest, Question};
 use crate::{linked, withheld, words};
-use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
-use beatcheck_model::{
-    Answer, AnswerError, Hit, LinkedQuery, Outcome, PersonQuery, Query, Reason, RecordKind, Timestamp, VehicleQuery,
-};
+use beatcheck_audit::EntryKind;
+use beatcheck_model::{Answer, AnswerError, Hit, Outcome, Query, Reason, RecordKind, Timestamp, VehicleQuery};
 use beatcheck_policy::{ClockState, Denied, Permit};
-use beatcheck_store::{AskedAbout, StoreError, Told};
-use serde::{Deserialize, Serialize};
+use beatcheck_store::{AskedAbout, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// Checks whose accounts share one write to disk.
 const GROUP: usize = 64;
-/// Bytes of an unreadable question that the account keeps.
-const MAX_UNREADABLE: usize = 1024;
-/// Bytes of a reason, and of an incident's number, that the account keeps.
-const MAX_WHY: usize = 1024;
 /// Times that a check is made while the rules change under it.
 const UNDER_WAY_TRIES: u32 = 4;
-
-/// What is asked: a query, or something that could not be read as one (a line of a batch).
-#[derive(Clone, Debug)]
-pub enum Question {
-    /// A query.
-    Query(Query),
-    /// Not a query: it is put on record and answered `cannot_say`.
-    Unreadable {
-        /// As it came; kept in the account up to 1 KiB.
-        text: String,
-        /// What is wrong with it, in words without its content.
-        problem: String,
-    },
-}
-
-/// One check to be made.
-#[derive(Clone, Debug)]
-pub struct CheckRequest {
-    /// The question.
-    pub question: Question,
-    /// The stated purpose; policy names the allowed ones.
-    pub purpose: String,
-    /// Why, in the officer's own words; policy may want it for this purpose.
-    pub reason: String,
-    /// Number of the incident; policy may want it for this purpose.
-    pub incident: String,
-}
-
-impl CheckRequest {
-    /// A check of a query.
-    #[must_use]
-    pub fn new(query: Query, purpose: &str) -> Self {
-        Self {
-            question: Question::Query(query),
-            purpose: purpose.into(),
-            reason: String::new(),
-            incident: String::new(),
-        }
-    }
-
-    /// With a reason in the officer's own words, and the number of an incident; empty where there is none.
-    #[must_use]
-    pub fn because(self, reason: &str, incident: &str) -> Self {
-        Self { reason: reason.into(), incident: incident.into(), ..self }
-    }
-
-    /// A check of a registration mark.
-    #[must_use]
-    pub fn vehicle(vrm: &str, purpose: &str) -> Self {
-        Self::new(Query::Vehicle(VehicleQuery { vrm: Some(vrm.into()), ..VehicleQuery::default() }), purpose)
-    }
-
-    /// What is linked with a record that an answer has shown.
-    #[must_use]
-    pub fn linked(of: RecordKind, record: &str, purpose: &str) -> Self {
-        Self::new(Query::Linked(LinkedQuery { of, record: record.into() }), purpose)
-    }
-
-    /// A check of a person.
-    #[must_use]
-    pub fn person(query: PersonQuery, purpose: &str) -> Self {
-        Self::new(Query::Person(query), purpose)
-    }
-}
-
-/// What is kept beside the account to notice that an answer has changed.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct ToldAnswer {
-    pub shown: Vec<(String, String, u32)>,
-}
-
-impl ToldAnswer {
-    pub(crate) fn of(hits: &[Hit], ids: &BTreeMap<String, String>) -> Self {
-        let hex = |name: &str| ids.get(name).cloned().unwrap_or_default();
-        Self {
-            shown: hits
-                .iter()
-                .filter(|h| h.outcome != Outcome::NoTrace)
-                .map(|h| (hex(&h.compartment), h.id.clone(), h.version))
-                .collect(),
-        }
-    }
-}
-
-/// What is kept of the question.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct ToldQuestion {
-    pub query: Query,
-    pub purpose: String,
-    #[serde(default)]
-    pub reason: String,
-    #[serde(default)]
-    pub incident: String,
-}
 
 /// An answer that is not on record yet.
 struct Pending {
@@ -374,86 +275,4 @@ impl From<StoreError> for SearchError {
     fn from(e: StoreError) -> Self {
         Self::Store(e)
     }
-}
-
-/// The compartments as the account names them.
-pub(crate) fn consulted(covered: &[Covered]) -> Vec<Consulted> {
-    covered
-        .iter()
-        .map(|c| Consulted {
-            compartment: c.id.to_string(),
-            name: c.shown.compartment.clone(),
-            watermark: c.shown.watermark,
-            manifest_version: c.manifest_version,
-            state: answer::state_word(c.shown.state).into(),
-        })
-        .collect()
-}
-
-/// The records as the account names them.
-pub(crate) fn shown(hits: &[Hit], ids: &BTreeMap<String, String>) -> Vec<Shown> {
-    hits.iter()
-        .map(|h| Shown {
-            compartment: ids.get(&h.compartment).cloned().unwrap_or_default(),
-            id: h.id.clone(),
-            version: h.version,
-            outcome: h.outcome,
-        })
-        .collect()
-}
-
-fn entry(
-    answer: &Answer,
-    request: &CheckRequest,
-    covered: &[Covered],
-    ids: &BTreeMap<String, String>,
-    (unusual, break_glass): (Vec<String>, bool),
-) -> EntryKind {
-    let given = |text: &str| Some(bounded(text.trim(), MAX_WHY)).filter(|t| !t.is_empty());
-    let asked = match &request.question {
-        Question::Query(q) => Asked::Query(Box::new(q.clone())),
-        Question::Unreadable { text, .. } => Asked::Unreadable { text: bounded(text, MAX_UNREADABLE) },
-    };
-    EntryKind::Check {
-        reference: answer.reference.clone(),
-        purpose: request.purpose.clone(),
-        asked,
-        outcome: answer.outcome,
-        error: answer.error.as_ref().map(|e| e.code.clone()),
-        reason: given(&request.reason),
-        incident: given(&request.incident),
-        unusual,
-        break_glass,
-        shown: shown(&answer.hits, ids),
-        consulted: consulted(covered),
-    }
-}
-
-/// The beginning of a text, of so many bytes at most.
-fn bounded(text: &str, most: usize) -> String {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
-}
-
-/// What is kept to notice a late hit: only of checks that were answered.
-fn told(answer: &Answer, request: &CheckRequest, ids: &BTreeMap<String, String>) -> Option<Told> {
-    let Question::Query(query) = &request.question else { return None };
-    if answer.outcome == Outcome::CannotSay && answer.error.is_some() {
-        return None;
-    }
-    let question = ToldQuestion {
-        query: query.clone(),
-        purpose: request.purpose.clone(),
-        reason: request.reason.clone(),
-        incident: request.incident.clone(),
-    };
-    Some(Told {
-        reference: answer.reference.clone(),
-        at: answer.at,
-        query_json: serde_json::to_string(&question).ok()?,
-        told_json: serde_json::to_string(&ToldAnswer::of(&answer.hits, ids)).ok()?,
-    })
 }

@@ -3,23 +3,22 @@
 use crate::clock::Timekeeper;
 use crate::cover::Sight;
 use crate::env::Boot;
-use crate::glass::Glass;
 use crate::home::Home;
 use crate::integrity::{Integrity, ScrubState};
 use crate::keyring::{self, Keyring};
-use crate::managed::Managed;
 use crate::roots::Trusted;
 use crate::sync::OnItsWay;
 use crate::unlock::Unlock;
 use crate::vault::KeyVault;
+pub(crate) use crate::view::{HeldMeta, View, doc};
 use crate::{ClientError, Env};
-use beatcheck_model::{AnswerError, RecordKind, Timestamp};
+use beatcheck_model::{AnswerError, Timestamp};
 use beatcheck_policy::{Contact, Denied, Permit, Request, Usage};
 use beatcheck_store::{Compartment, Journal, Shelf, State, StoreError};
 use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
 use beatcheck_wire::policy::Policy;
-use beatcheck_wire::{CompartmentId, DeviceId, Grant, Hash32, Head, Root};
-use serde::{Deserialize, Serialize};
+use beatcheck_wire::{CompartmentId, DeviceId, Hash32, Root};
+use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -66,86 +65,6 @@ pub struct Device {
     pub(crate) rolled_back: AtomicBool,
     /// What the vault's counter said last.
     pub(crate) counter: Mutex<Option<u64>>,
-}
-
-/// What is in force: replaced as a whole, so that a check sees one consistent state.
-#[derive(Clone, Default)]
-pub(crate) struct View {
-    pub grant: Option<Grant>,
-    pub policy: Option<Policy>,
-    pub head: Option<Head>,
-    pub held: BTreeMap<CompartmentId, HeldMeta>,
-    /// Compartments whose rows a scrub found to be others than were published.
-    pub suspect: BTreeSet<CompartmentId>,
-    pub contact: Timestamp,
-    /// What MDM's configuration says.
-    pub managed: Managed,
-    /// What was broken open.
-    pub glass: Glass,
-    /// Version of the app.
-    pub app_version: String,
-}
-
-impl View {
-    /// Whether the same is permitted as under another: policy, grant and what MDM and officer have said.
-    pub(crate) fn same_rules(&self, other: &Self) -> bool {
-        let versions = |v: &Self| {
-            (v.policy.as_ref().map(|p| p.policy_version), v.grant.as_ref().map(|g| g.grant_version), v.glass)
-        };
-        versions(self) == versions(other) && self.managed == other.managed
-    }
-}
-
-/// What the manifest in force says of a compartment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct HeldMeta {
-    pub manifest_version: u64,
-    pub manifest_hash: Hash32,
-    pub as_of: Timestamp,
-    pub due_by: Option<Timestamp>,
-    pub last_refused: bool,
-    pub warnings: bool,
-    pub kind: RecordKind,
-    pub rows: u64,
-    pub unsearchable: u64,
-    pub watermark: u64,
-    pub applied_at: Timestamp,
-}
-
-/// Names of the documents in the state file.
-pub(crate) mod doc {
-    pub(crate) const HUB: &str = "hub";
-    pub(crate) const RELAY: &str = "relay";
-    pub(crate) const CA: &str = "ca";
-    pub(crate) const CERTIFICATES: &str = "certificates";
-    pub(crate) const RENEW_AFTER: &str = "renew_after";
-    pub(crate) const ROOT: &str = "root";
-    pub(crate) const FORMER_ROOTS: &str = "former_roots";
-    pub(crate) const OFFICER: &str = "officer";
-    pub(crate) const ENROLLED: &str = "enrolled";
-    pub(crate) const APP_VERSION: &str = "app_version";
-    pub(crate) const COUNTER: &str = "counter";
-    pub(crate) const JOURNAL_MARK: &str = "journal_mark";
-    pub(crate) const ROLLED_BACK: &str = "rolled_back";
-    pub(crate) const HEAD: &str = "head";
-    pub(crate) const HEAD_VERSION: &str = "head_version";
-    pub(crate) const SET_HASH: &str = "set_hash";
-    pub(crate) const GRANT: &str = "grant";
-    pub(crate) const POLICY: &str = "policy";
-    pub(crate) const CONTACT: &str = "contact";
-    pub(crate) const CLOCK: &str = "clock";
-    pub(crate) const HELD: &str = "held/";
-    pub(crate) const INTEGRITY: &str = "integrity/";
-    pub(crate) const DICTIONARY: &str = "dictionary/";
-    pub(crate) const INDEX: &str = "index/";
-    pub(crate) const ARRIVING: &str = "arriving";
-    pub(crate) const NEXT_ASK: &str = "next_ask";
-    pub(crate) const NOT_BEFORE: &str = "not_before";
-    pub(crate) const SPENT: &str = "spent";
-    pub(crate) const ATTEMPTS: &str = "attempts";
-    pub(crate) const GRANT_OWED: &str = "grant_owed";
-    pub(crate) const MANAGED: &str = "managed";
-    pub(crate) const GLASS: &str = "glass";
 }
 
 pub(crate) fn encode<T: Serialize>(v: &T) -> Result<Vec<u8>, ClientError> {

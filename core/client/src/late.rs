@@ -3,9 +3,11 @@
 
 use crate::ClientError;
 use crate::account::Line;
-use crate::check::{Found, ToldAnswer, ToldQuestion, shown};
+use crate::check::Found;
 use crate::cover;
 use crate::device::{Device, View, Why};
+use crate::on_record::shown;
+use crate::question::{ToldAnswer, ToldQuestion};
 use crate::status::LateHit;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::{Grade, Hit, Outcome, RecordKind, Timestamp};

@@ -38,6 +38,17 @@ pub(crate) struct Managed {
     pub lease_ceiling_hours: Option<u32>,
 }
 
+/// What a configuration says that an app needs before there is a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManagedSettings {
+    /// Address of the hub.
+    pub hub_url: Option<String>,
+    /// The hub's certificate authority, PEM.
+    pub hub_ca_pem: Option<String>,
+    /// What device management calls this device.
+    pub asset: Option<String>,
+}
+
 /// What a configuration changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManagedApplied {
@@ -207,9 +218,9 @@ impl Home {
     ///
     /// # Errors
     /// [`ClientError::Managed`].
-    pub fn read_managed(json: &str) -> Result<(Option<String>, Option<String>, Option<String>), ClientError> {
+    pub fn read_managed(json: &str) -> Result<ManagedSettings, ClientError> {
         let (m, _) = Managed::read(json)?;
-        Ok((m.hub_url, m.hub_ca_pem, m.asset))
+        Ok(ManagedSettings { hub_url: m.hub_url, hub_ca_pem: m.hub_ca_pem, asset: m.asset })
     }
 }
 

@@ -31,7 +31,7 @@ impl Device {
         let view = self.view();
         let known = view.policy.as_ref();
         let read = envelope::open_bytes(DocKind::Policy, signed, &[self.trusted().root.policy_key])
-            .and_then(|payload| Policy::from_canonical(payload));
+            .and_then(Policy::from_canonical);
         let policy = match read {
             Ok(policy) => policy,
             Err(WireError::BadSignature(_)) => {

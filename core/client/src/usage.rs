@@ -3,8 +3,8 @@
 //! What is kept beside the account is when each check was made and a keyed hash of what it was about: equal subjects can be
 //! counted, and nobody without this device's keys can tell which they were.
 
-use crate::check::Question;
 use crate::device::Device;
+use crate::question::Question;
 use beatcheck_model::{PersonQuery, Query, Timestamp};
 use beatcheck_policy::Usage;
 use beatcheck_search::{name_tokens, normalise_vrm};

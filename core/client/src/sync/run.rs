@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
         let sight = self.device.sight(&view, false);
         let mut consulted = Vec::new();
         for kind in beatcheck_model::RecordKind::ALL {
-            consulted.extend(crate::check::consulted(&crate::cover::of(&sight, None, &[kind], now)));
+            consulted.extend(crate::on_record::consulted(&crate::cover::of(&sight, None, &[kind], now)));
         }
         consulted.iter_mut().for_each(|c| c.state = "held".into());
         self.device.account(&view, now, vec![Line::of(EntryKind::Synced { consulted })])?;
