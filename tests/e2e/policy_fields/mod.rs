@@ -374,3 +374,15 @@ fn field_limits_journal_max_bytes() {
         code(&w.check(MARK)) == "journal_full"
     });
 }
+
+#[test]
+fn field_limits_journal_keep_days() {
+    let w = World::begun(&rules(""), None);
+    w.check(MARK);
+    assert!(w.device.sync(&|_| {}).unwrap().journal_sent > 0);
+    w.push(&rules("[limits]\njournal_keep_days = 2\n"), &|_| true);
+    assert_eq!(w.hub.hub.retain(w.hub.hub.now(), "a test").unwrap().entries, 0, "not old enough");
+    w.pass(3 * 24 * HOUR);
+    assert!(w.hub.hub.retain(w.hub.hub.now(), "a test").unwrap().entries > 0);
+    assert!(w.hub.hub.verify_journal().unwrap().iter().all(|c| c.unbroken), "the rest still verifies");
+}
