@@ -7,6 +7,7 @@ mod answer_view;
 mod args;
 mod batch;
 mod bench;
+mod console_cmd;
 mod device_cmd;
 mod device_view;
 mod exit;
@@ -25,6 +26,7 @@ mod policy_cmd;
 mod progress;
 mod relay_args;
 mod relay_cmd;
+mod session_cmd;
 mod sim_cmd;
 mod sync_cmd;
 

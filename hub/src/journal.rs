@@ -111,8 +111,11 @@ impl Hub {
         )?;
         report(&tx, &batch, now, !fresh.is_empty())?;
         let obeyed = crate::orders::note_receipts(&tx, device.id, &batch.receipts, now)?;
+        if batch.wiped {
+            crate::orders::note_wiped(&tx, device.id, now)?;
+        }
         tx.commit()?;
-        if obeyed > 0 {
+        if obeyed > 0 || batch.wiped {
             self.refresh_grant(device.id)?;
         }
         tracing::info!(device = %device.id, entries = fresh.len(), acked = acked.0, "journal entries were taken in");
@@ -199,7 +202,7 @@ impl Hub {
 }
 
 impl JournalFilter {
-    fn takes(&self, entry: Option<&Entry>) -> bool {
+    pub(crate) fn takes(&self, entry: Option<&Entry>) -> bool {
         // What cannot be opened is always shown: a filter must not hide it.
         let Some(e) = entry else { return true };
         let reference = match &e.kind {

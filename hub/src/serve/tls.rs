@@ -31,9 +31,30 @@ pub(crate) fn server_config(hub: &Hub, names: &[String]) -> Result<Arc<ServerCon
         .with_single_cert(chain, key)
         .map_err(|e| tls(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.max_fragment_size = Some(super::pieces::PIECE);
     // A resumed session would skip the look at the certificate's dates.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))
+}
+
+impl Hub {
+    /// TLS for a page that people look at in a browser: a certificate of the hub's authority made just now, and no
+    /// certificate asked of them.
+    ///
+    /// # Errors
+    /// [`HubError::Key`] if the authority's key is not there, [`HubError::Tls`] for a name that cannot stand in a certificate.
+    pub fn page_tls(&self, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
+        let (chain, key) = self.ca()?.issue_server(&all_names(self, names)?)?;
+        let tls = |e: &dyn std::fmt::Display| HubError::Tls(e.to_string());
+        let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|e| tls(&e))?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .map_err(|e| tls(&e))?;
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Arc::new(config))
+    }
 }
 
 /// `localhost` and both loopback addresses, what `init` was given, and what `serve` was given.

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "beatcheck-hub",
         &["beatcheck-model", "beatcheck-wire", "beatcheck-policy", "beatcheck-search", "beatcheck-audit"],
     ),
+    ("beatcheck-console", &["beatcheck-model", "beatcheck-wire", "beatcheck-policy", "beatcheck-hub"]),
     ("beatcheck-relay", &["beatcheck-model", "beatcheck-wire"]),
     ("beatcheck", &["beatcheck-client", "beatcheck-model"]),
     ("beatcheck-bindgen", &[]),
@@ -49,11 +50,13 @@ const NEVER: &[(&str, &str)] = &[
     ("beatcheck-hub", "beatcheck-store"),
     ("beatcheck-hub", "beatcheck-client"),
     ("beatcheck-store", "beatcheck-hub"),
+    ("beatcheck-console", "beatcheck-store"),
+    ("beatcheck-console", "beatcheck-client"),
     ("beatcheck-relay", "beatcheck-hub"),
 ];
 
 /// Whose the network is.
-const NETWORK: &[&str] = &["beatcheck-client", "beatcheck-hub", "beatcheck-relay", TOP];
+const NETWORK: &[&str] = &["beatcheck-client", "beatcheck-hub", "beatcheck-console", "beatcheck-relay", TOP];
 
 /// Dependencies that belong to somebody, and to whom. `true`: tests of other crates may not name them either.
 const OWNED: &[(&str, &[&str], bool)] = &[
