@@ -1,5 +1,6 @@
 //! The command line of a hub's operator.
 
+use crate::account_args::AccountCommand;
 use crate::console_cmd::ConsoleCommand;
 use crate::identity_args::{AttestationCommand, IdentityCommand, OfficerCommand};
 use crate::orders_args::{CancelArgs, OrdersArgs, PurgeArgs, RestoreArgs, RootCommand, WipeAllCommand, WipeArgs};
@@ -35,6 +36,9 @@ pub(crate) enum HubCommand {
     Rejects(RejectsArgs),
     /// Read the account that devices sent
     Journal(JournalArgs),
+    /// The account, for those who answer for it: search, rebuild, export, verify; each look is on record
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Device management's policy: look at it, sign it, push it, roll it out
     #[command(subcommand)]
     Policy(PolicyCommand),

@@ -1,5 +1,6 @@
 //! `beatcheck hub`: what an operator does with a reference hub.
 
+use crate::account_cmd;
 use crate::complain;
 use crate::console_cmd;
 use crate::exit::{Exit, Failure};
@@ -29,6 +30,7 @@ pub(crate) fn run(command: HubCommand, context: &Context) -> Result<Exit, Failur
         }
         HubCommand::Rejects(a) => rejects(&a, context)?,
         HubCommand::Journal(a) => return journal(a, context),
+        HubCommand::Account(c) => return account_cmd::run(c, context),
         HubCommand::Officer(c) => identity_cmd::officer(c, context)?,
         HubCommand::Identity(c) => identity_cmd::identity(c, context)?,
         HubCommand::Attestation(c) => identity_cmd::attestation(c, context)?,

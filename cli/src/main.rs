@@ -3,6 +3,9 @@
 //! Thin: it reads the command line, calls `beatcheck-hub`, `beatcheck-relay` or `beatcheck-client`, and prints what they return, as JSON
 //! in the shapes of `docs/cli.md` or as text. Answers go to stdout; progress, errors and logs to stderr.
 
+mod account_args;
+mod account_cmd;
+mod account_view;
 mod answer_view;
 mod args;
 mod batch;

@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/008_account.sql"),
     include_str!("../migrations/009_console.sql"),
     include_str!("../migrations/010_kept_account.sql"),
+    include_str!("../migrations/011_account_lag.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.

@@ -328,3 +328,31 @@ fn aggregates_name_nobody_and_tell_no_small_numbers() {
     assert_eq!(w.hub.account_reindex().unwrap().entries, 13);
     assert_eq!(w.hub.aggregates(now, now.plus_secs(1)).unwrap().by_role[0].n, 13, "counted once");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_from_before_retention_is_acknowledged_and_not_taken_again() {
+    let mut fx = serve_common::Fixture::start().await;
+    let device = fx.enrol("4711").await;
+    let all = account_support::sealed(&device.root.audit_key, device.id, fx.hub.now(), 6);
+    let send = |from: usize, to: usize| {
+        let previous = if from == 0 { beatcheck_wire::journal::genesis(device.id) } else { all[from - 1].hash };
+        let body = account_support::upload(&device, previous, &all[from..to], fx.hub.now());
+        device.http.post("/v1/journal", body)
+    };
+    assert_eq!(send(0, 4).await.status, hyper::StatusCode::OK);
+    fx.wait(3 * 86_400);
+    let policy = "[roles.patrol]\ncompartments=['*']\npurposes=['warrant']\n[limits]\njournal_keep_days=2\n";
+    fx.hub.policy_set(policy).unwrap();
+    assert_eq!(fx.hub.retain(fx.hub.now(), "nightly").unwrap().entries, 4);
+    // The acknowledgement was lost: the same again, a part of it, and with what is new behind it.
+    for (from, to) in [(0, 4), (1, 3), (3, 4), (2, 5), (4, 6)] {
+        assert_eq!(send(from, to).await.status, hyper::StatusCode::OK, "{from}..{to}");
+    }
+    let state = fx.hub.chain_states().unwrap().remove(0);
+    assert_eq!((state.unbroken, state.dropped_to, state.first, state.last), (true, 4, 5, 6));
+    // Told differently up to the anchor, it does not meet it.
+    let other = account_support::sealed(&device.root.audit_key, device.id, fx.hub.now(), 5);
+    let body = account_support::upload(&device, other[1].hash, &other[2..], fx.hub.now());
+    device.http.post("/v1/journal", body).await.refused(409, "journal_conflict");
+    fx.stop().await;
+}

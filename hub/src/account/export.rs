@@ -6,7 +6,7 @@
 //! takes no more memory than a screen of it.
 
 use super::filter::{AccountFilter, Page};
-use super::search::count;
+use super::search::count_own;
 use super::{AccountRow, Noted};
 use crate::{Hub, HubError};
 use beatcheck_audit::EntryKind;
@@ -116,7 +116,7 @@ impl Hub {
         write: &mut dyn FnMut(&AccountRow) -> Result<(), HubError>,
     ) -> Result<ExportReport, HubError> {
         let conn = self.conn()?;
-        let mut report = ExportReport { entries: 0, withheld: count(&conn, by, filter, "", COUNT_UP_TO)? };
+        let mut report = ExportReport { entries: 0, withheld: count_own(&conn, by, filter, COUNT_UP_TO)? };
         let mut page = Page { after: None, rows: ROWS };
         loop {
             let found = self.page(&conn, by, filter, &page)?;

@@ -60,8 +60,9 @@ impl AccountFilter {
         if parts.is_empty() { "everything".into() } else { parts.join(", ") }
     }
 
-    /// Conditions on `account_entry e`, without those on the text, and their values.
-    pub(super) fn sql(&self) -> (String, Vec<Value>) {
+    /// Conditions on `account_entry e`, without those on the text, and their values. `lag`: the longest in milliseconds that any
+    /// entry took to arrive.
+    pub(super) fn sql(&self, lag: i64) -> (String, Vec<Value>) {
         let mut sql = String::from("1");
         let mut values = Vec::new();
         let mut also = |condition: &str, value: Option<Value>| {
@@ -83,8 +84,9 @@ impl AccountFilter {
         also("e.purpose = ?", text(&self.purpose));
         also("e.event = ?", text(&self.event));
         also("e.happened >= ?", time(self.since));
-        // It was not received before it happened: this is what cuts the index.
+        // It was not received before it happened, nor later after it than any: this is what cuts the index.
         also("e.received >= ?", time(self.since));
+        also("e.received < ?", time(self.until.map(|t| Timestamp(t.0.saturating_add(lag)))));
         also("e.happened < ?", time(self.until));
         if self.unusual {
             sql.push_str(" AND e.unusual");
@@ -99,3 +101,7 @@ pub(super) fn own_sql(by: &Noted) -> (&'static str, Vec<Value>) {
     let twice = [values.clone(), values].concat();
     ("((e.officer <> '' AND e.officer IN (?, ?)) OR (e.holder <> '' AND e.holder IN (?, ?)))", twice)
 }
+
+/// The ids of entries that are the reader's own, found by the index on officers: they are few, whatever else is asked for.
+pub(super) const OWN_IDS: &str = "SELECT id FROM account_entry WHERE officer <> '' AND officer IN (?, ?)
+     UNION SELECT id FROM account_entry WHERE holder <> '' AND holder IN (?, ?)";

@@ -6,7 +6,7 @@
 
 use super::filter::AccountFilter;
 use super::index::unhex;
-use super::search::count;
+use super::search::count_own;
 use super::{AccountRow, Noted, Page};
 use crate::{Hub, HubError};
 use beatcheck_audit::{Consulted, Entry, EntryKind, Shown};
@@ -87,7 +87,7 @@ impl Hub {
         };
         let rows = self.page(&conn, by, &filter, &Page { after: None, rows: MAX_SAME })?.rows;
         if rows.is_empty() {
-            return Err(HubError::Refused(match count(&conn, by, &filter, "", 1)? {
+            return Err(HubError::Refused(match count_own(&conn, by, &filter, 1)? {
                 0 => "there is no check with this reference, or its time was up".into(),
                 _ => "this check is the reader's own: somebody else must look at it".to_owned(),
             }));

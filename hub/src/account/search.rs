@@ -1,6 +1,6 @@
 //! Searching the account.
 
-use super::filter::own_sql;
+use super::filter::{OWN_IDS, own_sql};
 use super::index::BEFORE_A_SEARCH;
 use super::row::{KNOWN, Known};
 use super::{AccountFilter, AccountPage, Noted, Page};
@@ -29,14 +29,14 @@ impl Hub {
         let conn = self.conn()?;
         let mut out = AccountPage { waiting, ..self.page(&conn, by, filter, page)? };
         if filter.text.is_none() {
-            out.total = Some(count(&conn, by, filter, "NOT", COUNT_UP_TO + 1)?);
+            out.total = Some(count(&conn, by, filter, COUNT_UP_TO + 1)?);
             out.more_than_total = out.total.is_some_and(|t| t > COUNT_UP_TO);
             out.total = out.total.map(|t| t.min(COUNT_UP_TO));
         }
-        out.withheld = count(&conn, by, filter, "", COUNT_UP_TO)?;
+        out.withheld = count_own(&conn, by, filter, COUNT_UP_TO)?;
         let unreadable =
             AccountFilter { event: Some(String::new()), device: filter.device, ..AccountFilter::default() };
-        out.unreadable = count(&conn, by, &unreadable, "NOT", COUNT_UP_TO)?;
+        out.unreadable = count(&conn, by, &unreadable, COUNT_UP_TO)?;
         Ok(out)
     }
 
@@ -69,7 +69,7 @@ impl Hub {
         let text = filter.text.as_ref().map(|t| t.to_lowercase());
         let opened = if text.is_some() { SEARCH_UP_TO } else { wanted };
 
-        let (condition, mut values) = filter.sql();
+        let (condition, mut values) = filter.sql(lag(conn)?);
         let (own, own_values) = own_sql(by);
         values.extend(own_values);
         let mut sql = format!("SELECT {KNOWN} FROM account_entry e WHERE {condition} AND NOT {own}");
@@ -105,20 +105,33 @@ impl Hub {
     }
 }
 
-/// Entries that match and are (`sign` empty) or are not (`NOT`) the reader's own, counted up to `most`.
-pub(super) fn count(
-    conn: &Connection,
-    by: &Noted,
-    filter: &AccountFilter,
-    sign: &str,
-    most: u64,
-) -> Result<u64, HubError> {
-    let (condition, mut values) = filter.sql();
+/// Entries that match and are not the reader's own, counted up to `most`.
+fn count(conn: &Connection, by: &Noted, filter: &AccountFilter, most: u64) -> Result<u64, HubError> {
+    let (condition, mut values) = filter.sql(lag(conn)?);
     let (own, own_values) = own_sql(by);
     values.extend(own_values);
     let sql =
-        format!("SELECT COUNT(*) FROM (SELECT 1 FROM account_entry e WHERE {condition} AND {sign} {own} LIMIT {most})");
+        format!("SELECT COUNT(*) FROM (SELECT 1 FROM account_entry e WHERE {condition} AND NOT {own} LIMIT {most})");
     Ok(conn.query_row(&sql, params_from_iter(values), |r| r.get(0))?)
+}
+
+/// Entries that match and are the reader's own, counted up to `most`.
+pub(super) fn count_own(conn: &Connection, by: &Noted, filter: &AccountFilter, most: u64) -> Result<u64, HubError> {
+    let (condition, values) = filter.sql(lag(conn)?);
+    let mut all = own_sql(by).1;
+    all.extend(values);
+    let sql = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM ({OWN_IDS}) o CROSS JOIN account_entry e ON e.id = o.id
+                               WHERE {condition} LIMIT {most})"
+    );
+    Ok(conn.query_row(&sql, params_from_iter(all), |r| r.get(0))?)
+}
+
+/// The longest that anything took to arrive.
+fn lag(conn: &Connection) -> Result<i64, HubError> {
+    let longest: Option<i64> =
+        conn.query_row("SELECT MAX(received - happened) FROM account_entry", [], |r| r.get(0))?;
+    Ok(longest.unwrap_or(0).saturating_add(1))
 }
 
 /// Where a page begins: what the one before said.

@@ -1,12 +1,12 @@
 //! A hub with devices that account straight into its database, as the receiving route would have written it.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use crate::serve_common::{START, time};
+use crate::serve_common::{Device, START, time};
 use beatcheck_audit::{Asked, AuditKeyPair, Entry, EntryKind, seal};
 use beatcheck_audit::{Consulted, Shown};
 use beatcheck_hub::{FixedClock, Hub, IngestOptions, InitOptions, Look, Noted};
 use beatcheck_model::{Outcome, Query, Timestamp, VehicleQuery};
-use beatcheck_wire::journal::{genesis, link};
+use beatcheck_wire::journal::{BATCH_VERSION, DeviceReport, JournalBatch, JournalUpload, SealedEntry, genesis, link};
 use beatcheck_wire::{CompartmentId, DeviceId};
 use rusqlite::{Connection, params};
 use std::collections::HashMap;
@@ -175,4 +175,40 @@ pub fn showing(kind: EntryKind, what: &(Vec<Shown>, Vec<Consulted>)) -> EntryKin
         }
         other => other,
     }
+}
+
+/// The first entries of a device's journal.
+pub fn sealed(audit: &[u8; 32], device: DeviceId, at: Timestamp, n: u64) -> Vec<SealedEntry> {
+    let mut previous = genesis(device);
+    let of = |seq| {
+        let kind = check(&format!("R-{seq}"), "warrant", "AB12CDE");
+        let (officer, role) = ("4711".into(), "patrol".into());
+        let entry = Entry { format: 1, at, not_before: None, officer, role, policy_version: 1, grant_version: 1, kind };
+        let rng = ring::rand::SystemRandom::new();
+        let mut random = |b: &mut [u8]| ring::rand::SecureRandom::fill(&rng, b).unwrap();
+        let sealed = seal(&entry, audit, device, seq, &mut random).unwrap();
+        previous = link(&previous, seq, &sealed);
+        SealedEntry { seq, hash: previous, sealed }
+    };
+    (1..=n).map(of).collect()
+}
+
+/// A batch of them as the device would send it.
+pub fn upload(device: &Device, previous: [u8; 32], entries: &[SealedEntry], at: Timestamp) -> Vec<u8> {
+    let batch = JournalBatch {
+        version: BATCH_VERSION,
+        device: device.id,
+        previous,
+        entries: entries.to_vec(),
+        held: vec![],
+        policy_version: 1,
+        grant_version: 1,
+        at,
+        wiped: false,
+        receipts: vec![],
+        report: DeviceReport::default(),
+    };
+    let batch = postcard::to_allocvec(&batch).unwrap();
+    let signature = device.receipt.sign(&ring::rand::SystemRandom::new(), &batch).unwrap().as_ref().to_vec();
+    postcard::to_allocvec(&JournalUpload { batch, signature }).unwrap()
 }
