@@ -62,13 +62,17 @@ impl From<ClientError> for ApiError {
             ClientError::NotEnrolled { .. } | ClientError::Wiped | ClientError::Keyring => {
                 Self::NotEnrolled { code, text }
             }
-            ClientError::Pin | ClientError::Vault(beatcheck_client::VaultError::Locked) => Self::Locked { code, text },
+            ClientError::Pin
+            | ClientError::Locked
+            | ClientError::PinWait { .. }
+            | ClientError::PinShort { .. }
+            | ClientError::Vault(beatcheck_client::VaultError::Locked) => Self::Locked { code, text },
             ClientError::Sync(_) | ClientError::Tls(_) | ClientError::SyncRunning => Self::Hub { code, text },
             ClientError::Account(_) => Self::NotAccounted { code, text },
             ClientError::EnrolCode(_)
             | ClientError::AlreadyEnrolled { .. }
             | ClientError::BreakGlass(_)
-            | ClientError::PolicyRefused(_)
+            | ClientError::PolicyRefused { .. }
             | ClientError::Managed(_) => Self::Invalid { code, text },
             ClientError::Vault(_)
             | ClientError::NotLost

@@ -9,19 +9,21 @@
 
 mod error;
 mod manage;
+mod session;
 mod shapes;
 mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Severity, SyncReport, WipeReport,
+    LateHit, ManagedApplied, Mended, Network, PolicyTaken, Recovered, Severity, Shift, SyncReport, UnlockStatus,
+    WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
     PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
-pub use manage::Why;
+pub use manage::{ManagedSettings, Why, managed_configuration};
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;
@@ -50,6 +52,12 @@ pub struct EnrolOptions {
     pub pin: Option<String>,
     /// The app's version.
     pub app_version: String,
+    /// What device management calls this device, where it told the app: a code may be bound to it.
+    #[uniffi(default = "")]
+    pub asset: String,
+    /// An ID token of the force's identity provider, where the hub asks for one.
+    #[uniffi(default = "")]
+    pub id_token: String,
 }
 
 /// Something that happened during a sync.
@@ -134,8 +142,8 @@ impl Device {
             ca_pem: options.ca_pem,
             pin: options.pin,
             app_version: options.app_version,
-            asset: String::new(),
-            id_token: String::new(),
+            asset: options.asset,
+            id_token: options.id_token,
         };
         Ok(Self::wrap(client::Device::enrol(&options, vault::adapt(vault), client::Env::system())?))
     }
@@ -275,4 +283,14 @@ pub fn send_last_words(home: String, vault: Arc<dyn KeyVault>) -> Result<u64, Ap
 #[must_use]
 pub fn version() -> String {
     concat!(env!("CARGO_PKG_VERSION"), "+", env!("BEATCHECK_COMMIT")).to_owned()
+}
+
+/// Clears a device whose hardware key is lost (opening it says `vault`), and keeps its account for the hub, which alone can
+/// open it. Then enrol anew with a code for the same officer; the first sync hands it in.
+///
+/// # Errors
+/// `not_lost` if the device can be opened: nothing is touched; `not_enrolled` if there is none.
+#[uniffi::export]
+pub fn recover(home: String, vault: Arc<dyn KeyVault>) -> Result<Recovered, ApiError> {
+    Ok(client::Device::recover(Path::new(&home), vault::adapt(vault))?)
 }

@@ -71,8 +71,37 @@ pub struct KeyedState {
     pub data: String,
 }
 
+/// What MDM's configuration says that an app needs before there is a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq, uniffi::Record)]
+pub struct ManagedSettings {
+    /// Address of the hub.
+    pub hub_url: Option<String>,
+    /// The hub's certificate authority, PEM.
+    pub hub_ca_pem: Option<String>,
+    /// What device management calls this device.
+    pub asset: Option<String>,
+}
+
+/// Reads MDM's configuration for an app that is not enrolled yet: what to hand to [`Device::enrol`].
+///
+/// # Errors
+/// [`ApiError::Invalid`] with code `managed`.
+#[uniffi::export]
+pub fn managed_configuration(json: String) -> Result<ManagedSettings, ApiError> {
+    let (hub_url, hub_ca_pem, asset) = client::Home::read_managed(&json)?;
+    Ok(ManagedSettings { hub_url, hub_ca_pem, asset })
+}
+
 #[uniffi::export]
 impl Device {
+    /// Which version of the app this is: call it at each start. Policy may want a newer one.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub fn set_app_version(&self, version: String) -> Result<(), ApiError> {
+        Ok(self.inner.set_app_version(&version)?)
+    }
+
     /// Puts a signed policy in force that device management handed over as bytes; in force when this returns.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 use crate::SyncEvent;
 use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network,
-    SyncProgress, SyncReport, WipeReport,
+    Recovered, SyncProgress, SyncReport, UnlockStatus, WipeReport,
 };
 use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
@@ -272,6 +272,7 @@ pub struct DeviceStatus {
     pub late_hits: Vec<LateHit>,
     pub next_sync: Option<Timestamp>,
     pub rolled_back: bool,
+    pub unlock: UnlockStatus,
     pub clock: ClockStatus,
     pub break_glass_until: Option<Timestamp>,
     pub staged_bytes: u64,
@@ -339,6 +340,12 @@ pub struct SyncReport {
 pub struct WipeReport {
     pub wiped: bool,
     pub journal_pending: u64,
+}
+
+#[uniffi::remote(Record)]
+pub struct Recovered {
+    pub device: Option<String>,
+    pub kept_bytes: u64,
 }
 
 /// A sync's progress as an event to be pulled.

@@ -92,12 +92,7 @@ pub(crate) enum DeviceCommand {
     /// Enrol this device at a hub with a one-time code
     Enrol(EnrolArgs),
     /// Print the nonce that an ID token for an enrolment code must bear
-    #[command(after_help = "Example:\n  beatcheck device login-nonce --code CODE")]
-    LoginNonce {
-        /// The one-time code from `hub enrol`
-        #[arg(long)]
-        code: String,
-    },
+    LoginNonce(crate::identity_args::LoginNonceArgs),
     /// Fetch what changed, send the account; with --watch stay in contact and say what comes
     #[command(after_help = "Examples:\n  beatcheck device sync --home phone\n  \
         beatcheck device sync --home phone --watch\n  \
@@ -117,6 +112,16 @@ pub(crate) enum DeviceCommand {
     /// Erase this device: keys first, then files; the account waits, sealed, for the next sync
     #[command(after_help = "Example:\n  beatcheck device wipe --home phone && beatcheck device sync --home phone")]
     Wipe(HomeArgs),
+    /// Set the PIN, or another one
+    Pin(PinArgs),
+    /// Start or end a shift
+    #[command(subcommand)]
+    Shift(ShiftCommand),
+    /// Clear a device whose hardware key is lost, and keep its account for the hub
+    #[command(after_help = "Example:\n  beatcheck device recover --home phone\n\n\
+        Only for a device that the key vault says cannot be opened any more. Then enrol anew with a code for the same \
+        officer: the next sync hands in what was kept.")]
+    Recover(HomeArgs),
     /// Open warnings and stolen vehicles on your own word after the lease has ended, where policy has that
     BreakGlass(GlassArgs),
     /// Put a signed policy in force that device management handed over as a file
@@ -145,6 +150,42 @@ pub(crate) struct HomeArgs {
     /// File that holds the PIN, where one was set at enrolment
     #[arg(long, value_name = "FILE")]
     pub(crate) pin_file: Option<PathBuf>,
+}
+
+/// `device pin`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beatcheck device pin --home phone --new-pin-file new.txt\n\n\
+    The one that is set is given with --pin-file. PINs come from files, so that none stands in a shell's history.")]
+pub(crate) struct PinArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// File that holds the new PIN
+    #[arg(long, value_name = "FILE")]
+    pub(crate) new_pin_file: PathBuf,
+}
+
+/// `device shift`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShiftCommand {
+    /// Start a shift at the hub
+    Start(ShiftStartArgs),
+    /// End it: records are ciphertext until the next one, or erased, as policy says
+    #[command(after_help = "Example:\n  beatcheck device shift end --home phone")]
+    End(HomeArgs),
+    /// Ask the hub for a nonce for the identity provider
+    #[command(after_help = "Example:\n  beatcheck device shift nonce --home phone")]
+    Nonce(HomeArgs),
+}
+
+/// `device shift start`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beatcheck device shift start --home phone --id-token-file token.txt")]
+pub(crate) struct ShiftStartArgs {
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
+    /// File that holds the identity provider's ID token, where policy wants one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) id_token_file: Option<PathBuf>,
 }
 
 /// A device, and a file for it.

@@ -4,19 +4,22 @@ use crate::args::{CheckArgs, CheckCommand, DeviceCommand, EnrolArgs, HomeArgs};
 use crate::exit::{Exit, Failure, exit_of_answer};
 use crate::output::Context;
 use crate::sync_cmd::{self, existing_vault, vault};
-use crate::{answer_view, batch, complain, device_view, manage_cmd, relay_cmd};
+use crate::{answer_view, batch, complain, device_view, manage_cmd, relay_cmd, session_cmd};
 use beatcheck_client::{CheckRequest, Device, EnrolOptions};
 use beatcheck_model::{LinkedQuery, PersonQuery, Query, VehicleQuery};
 
 pub(crate) fn run(command: DeviceCommand, context: &Context) -> Result<Exit, Failure> {
     match command {
         DeviceCommand::Enrol(a) => enrol(a, context),
-        DeviceCommand::LoginNonce { code } => crate::identity_cmd::login_nonce(&code, context),
+        DeviceCommand::LoginNonce(a) => crate::identity_cmd::login_nonce(&a.code, context),
         DeviceCommand::Sync(a) => sync_cmd::sync(&a, context),
         DeviceCommand::Scrub(a) => sync_cmd::scrub(&a, context),
         DeviceCommand::Relay(a) => relay_cmd::device(&a, context),
         DeviceCommand::Status(a) => status(&a, context),
         DeviceCommand::Wipe(a) => wipe(&a, context),
+        DeviceCommand::Pin(a) => session_cmd::pin(&a, context),
+        DeviceCommand::Shift(c) => session_cmd::shift(c, context),
+        DeviceCommand::Recover(a) => recover(&a, context),
         DeviceCommand::BreakGlass(a) => manage_cmd::break_glass(&a, context),
         DeviceCommand::Policy(a) => manage_cmd::policy(&a, context),
         DeviceCommand::Configure(a) => manage_cmd::configure(&a, context),
@@ -118,6 +121,20 @@ fn wipe(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
                 "Entries of the account that wait, sealed: {}. Send them: beatcheck device sync --home {}",
                 report.journal_pending,
                 args.home.display()
+            ));
+        }
+    })?;
+    Ok(Exit::Done)
+}
+
+fn recover(args: &HomeArgs, context: &Context) -> Result<Exit, Failure> {
+    let recovered = Device::recover(&args.home, existing_vault(&args.home)?)?;
+    context.emit(&recovered, |s| {
+        s.line("Cleared. Enrol anew with a code for the same officer.");
+        if recovered.kept_bytes > 0 {
+            s.line(&format!(
+                "Kept of the account, for the hub to open: {} bytes. The first sync hands them in.",
+                recovered.kept_bytes
             ));
         }
     })?;

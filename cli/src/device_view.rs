@@ -11,6 +11,10 @@ pub(crate) fn status(s: &mut Screen, d: &DeviceStatus, now: Timestamp) {
     } else if d.last_contact.is_none() {
         s.styled(Style::Caution, "Nothing was synced yet: checks cannot be answered.");
     }
+    if d.rolled_back {
+        let text = "Files of this device were put back: nothing is answered until a sync. If that does not help, wipe and enrol anew.";
+        s.styled(Style::Caution, text);
+    }
     if d.journal.low {
         s.styled(Style::Caution, "Space for the account runs low: sync, and free space on this device.");
     }

@@ -187,9 +187,13 @@ pub(crate) struct RejectsArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     beatcheck hub journal --data hub --verify\n  \
-    beatcheck hub journal --data hub --officer 1234 --since 2026-04-01T00:00:00Z --json\n\n\
+    beatcheck hub journal --data hub --officer 1234 --since 2026-04-01T00:00:00Z --json\n  \
+    beatcheck hub journal recover --data hub\n\n\
     With --verify each device's account is walked from its first entry; exit 1 if one is broken.")]
 pub(crate) struct JournalArgs {
+    /// Instead of showing entries: open accounts that were kept of devices whose hardware key was lost
+    #[arg(value_enum)]
+    pub(crate) action: Option<JournalAction>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Only of this device
@@ -210,6 +214,13 @@ pub(crate) struct JournalArgs {
     /// Verify that every device's account is whole
     #[arg(long)]
     pub(crate) verify: bool,
+}
+
+/// What `hub journal` does beside showing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum JournalAction {
+    /// Open kept accounts with audit.key, and add their entries, marked; exit 1 if one could not be opened
+    Recover,
 }
 
 /// A device at a hub.

@@ -4,7 +4,7 @@ use crate::complain;
 use crate::console_cmd;
 use crate::exit::{Exit, Failure};
 use crate::hub_args::{
-    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalArgs, RejectsArgs, ServeArgs,
+    AsOf, DataArgs, EnrolArgs, HubCommand, IngestArgs, InitArgs, JournalAction, JournalArgs, RejectsArgs, ServeArgs,
 };
 use crate::hub_view;
 use crate::identity_cmd;
@@ -183,7 +183,29 @@ struct Journal {
     entries: Vec<JournalRow>,
 }
 
+fn journal_recover(args: &DataArgs, context: &Context) -> Result<Exit, Failure> {
+    let accounts = open(args, context)?.recover_kept()?;
+    context.emit(&json!({ "accounts": accounts }), |s| {
+        if accounts.is_empty() {
+            s.line("No account was handed in by a device that was enrolled again.");
+        }
+        for a in &accounts {
+            let state = match (&a.problem, a.opened, a.complete) {
+                (Some(problem), ..) => format!("could not be opened: {problem}"),
+                (None, Some(at), _) => format!("opened {at}, {} entries that were not here", a.entries.unwrap_or(0)),
+                (None, None, Some(_)) => "waits to be opened".into(),
+                (None, None, None) => "is still being handed in".into(),
+            };
+            s.line(&format!("Device {} (now {}): {} bytes, {state}", a.former, a.device, a.bytes));
+        }
+    })?;
+    Ok(if accounts.iter().any(|a| a.problem.is_some()) { crate::exit::exit_of("journal_broken") } else { Exit::Done })
+}
+
 fn journal(args: JournalArgs, context: &Context) -> Result<Exit, Failure> {
+    if args.action == Some(JournalAction::Recover) {
+        return journal_recover(&args.data, context);
+    }
     let hub = open(&args.data, context)?;
     let mut devices = hub.verify_journal()?;
     let filter = JournalFilter {

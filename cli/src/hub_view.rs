@@ -129,7 +129,7 @@ fn device(d: &beatcheck_hub::DeviceStatus, now: Timestamp) -> Vec<String> {
         d.id.clone(),
         d.officer.clone(),
         d.role.clone(),
-        d.vault.clone(),
+        if d.attested.is_empty() { d.vault.clone() } else { format!("{} ({})", d.vault, d.attested) },
         d.state.to_owned(),
         seen,
         d.reported_policy.map(|v| v.to_string()).unwrap_or_default(),

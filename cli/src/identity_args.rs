@@ -152,3 +152,13 @@ pub(crate) struct AttestationSetArgs {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     pub(crate) unverified: Option<bool>,
 }
+
+/// `device login-nonce`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  beatcheck device login-nonce --code CODE\n\n\
+    Log in at the force's identity provider with it, and give the ID token to `device enrol --id-token-file`.")]
+pub(crate) struct LoginNonceArgs {
+    /// The one-time code from `hub enrol`
+    #[arg(long)]
+    pub(crate) code: String,
+}

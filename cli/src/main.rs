@@ -26,6 +26,7 @@ mod policy_cmd;
 mod progress;
 mod relay_args;
 mod relay_cmd;
+mod session_cmd;
 mod sim_cmd;
 mod sync_cmd;
 

@@ -44,7 +44,16 @@ fn a_policy_is_written_looked_at_signed_elsewhere_and_rolled_out() {
     w.fails(&push, 8, "refused");
     assert_eq!(w.json(&["hub", "policy", "show", "--data", "hub"])["policy_version"], 1);
     let stage = ["hub", "policy", "stage", "--data", "hub", "--share", "100", "2"];
+    let serving = Serving::start(&w, "127.0.0.1:0");
+    w.enrol("phone", &serving.url);
+    let has = || {
+        w.ok(&["device", "sync", "--home", "phone"]);
+        w.json(&["device", "status", "--home", "phone"])["policy_version"].clone()
+    };
+    let before = has();
     assert_eq!(w.json(&stage), json!({"policy_version": 2, "share_percent": 100}));
+    assert!(before == json!(1) || before == json!(2), "by its place in the roll-out");
+    assert_eq!(has(), json!(2));
     w.fails(&stage, 8, "refused");
     let status = w.json(&["hub", "policy", "status", "--data", "hub"]);
     golden("hub-policy-status", &status);
@@ -90,10 +99,30 @@ fn orders_are_made_listed_taken_back_and_obeyed() {
     assert_eq!(w.json(&["hub", "orders", "--data", "hub", "--open"])["orders"].as_array().unwrap().len(), 1);
     assert!(w.ok(&["hub", "orders", "--data", "hub"]).out.contains("fleet wipe"));
 
+    // A real device obeys: the purge, then the wipe that another person approved.
+    w.ok(&["device", "sync", "--home", "phone"]);
+    w.ok(&["device", "sync", "--home", "phone"]);
+    let state = |kind: &str| {
+        let orders = w.json(&["hub", "orders", "--data", "hub"]);
+        let of = orders["orders"].as_array().unwrap().iter().find(|o| o["kind"] == kind).unwrap();
+        of["state"].clone()
+    };
+    assert_eq!(state("purge"), "obeyed");
+
     let withdraw = ["--data", "hub", "--device", &id, "--compartment", &list];
     w.ok(&[&["hub", "withdraw"][..], &withdraw].concat());
     w.ok(&[&["hub", "restore"][..], &withdraw].concat());
     w.fails(&[&["hub", "restore"][..], &withdraw].concat(), 8, "refused");
+
+    // In the next second, so that it is the newest.
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    let proposed = w.json(&["hub", "wipe-all", "propose", "--data", "hub", "--by", "alice"]);
+    let order = proposed["order"].as_str().unwrap();
+    w.ok(&["device", "sync", "--home", "phone"]);
+    w.ok(&["hub", "wipe-all", "approve", "--data", "hub", "--order", order, "--by", "bob"]);
+    assert_eq!(w.run(&["device", "sync", "--home", "phone"]).exit, 7, "erased");
+    w.run(&["device", "sync", "--home", "phone"]);
+    assert_eq!(state("fleet_wipe"), "obeyed");
 }
 
 #[test]
@@ -101,6 +130,9 @@ fn the_root_steps_with_its_key_elsewhere() {
     let w = World::new();
     w.hub();
     golden("hub-root", &w.json(&["hub", "root", "show", "--data", "hub"]));
+    let serving = Serving::start(&w, "127.0.0.1:0");
+    w.enrol("old", &serving.url);
+    w.ok(&["device", "sync", "--home", "old"]);
     std::fs::rename(w.path("hub/keys/root.key"), w.path("root.key")).unwrap();
     w.fails(&["hub", "root", "rotate", "--data", "hub", "--keys", "grant"], 6, "hub_key");
     let made = w.json(&["hub", "root", "key", "--out", "root-2.key"]);
@@ -116,10 +148,17 @@ fn the_root_steps_with_its_key_elsewhere() {
     w.fails(&["hub", "root", "push", "--data", "hub", "step"], 8, "refused");
     let shown = w.json(&["hub", "root", "show", "--data", "hub"]);
     assert_eq!((&shown["version"], &shown["keys"][0]["here"]), (&json!(2), &json!(false)));
-    // A new device comes in under the new root, and syncs.
-    let serving = Serving::start(&w, "127.0.0.1:0");
+    // A device of the old root follows, and fetches no data for it; a new one comes in under the new root.
     w.enrol("phone", &serving.url);
-    assert_eq!(w.json(&["device", "sync", "--home", "phone"])["complete"], true);
+    for home in ["old", "phone"] {
+        let synced = w.json(&["device", "sync", "--home", home]);
+        let bytes =
+            synced["compartments"].as_array().unwrap().iter().map(|c| c["bytes"].as_u64().unwrap()).sum::<u64>();
+        assert_eq!((&synced["complete"], bytes == 0), (&json!(true), home == "old"), "{synced}");
+    }
+    w.ok(&["device", "sync", "--home", "old"]);
+    let shown = w.json(&["hub", "root", "show", "--data", "hub"]);
+    assert_eq!((&shown["trusted_by"], &shown["devices"]), (&json!(2), &json!(2)));
     assert_eq!(w.run(&["hub", "root", "rotate", "--data", "hub", "--keys", "audit"]).exit, 2);
 }
 

@@ -3,6 +3,7 @@
 
 use beatcheck_wire::catch_up::{CatchUpAnswer, CatchUpRequest};
 use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
+use beatcheck_wire::kept::{KeptAck, KeptChunk, MAX_KEPT_BYTES};
 use beatcheck_wire::ranges::{RowsAnswer, RowsRequest, SumsAnswer, SumsRequest, ids_of, range_of};
 use beatcheck_wire::{Head, Manifest};
 use libfuzzer_sys::fuzz_target;
@@ -20,6 +21,12 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>
 fuzz_target!(|bytes: &[u8]| {
     there_and_back::<CatchUpRequest>(bytes);
     there_and_back::<SumsRequest>(bytes);
+    there_and_back::<KeptAck>(bytes);
+    if let Some(chunk) = there_and_back::<KeptChunk>(bytes).filter(KeptChunk::is_sound) {
+        // The hub adds these up.
+        assert!(chunk.journal + chunk.wal <= MAX_KEPT_BYTES);
+        assert!(chunk.offset + chunk.bytes.len() as u64 <= chunk.journal + chunk.wal);
+    }
     there_and_back::<RowsAnswer>(bytes);
     if let Some(answer) = there_and_back::<CatchUpAnswer>(bytes) {
         // Being in the answer proves nothing: nobody's signature is valid for no key.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use beatcheck_wire::envelope::{self, DocKind, SigningKey};
-use beatcheck_wire::{Grant, GrantBundle, Head, MAX_RECENT, Manifest, ManifestSet, Root};
+use beatcheck_wire::{Grant, GrantBundle, Head, MAX_RECENT, Manifest, ManifestSet, Root, RootStep, WipeOrder};
 use libfuzzer_sys::fuzz_target;
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::LazyLock;
@@ -19,8 +19,15 @@ fn there_and_back<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>
 
 fuzz_target!(|bytes: &[u8]| {
     let trusted = [KEY.verify_key()];
-    let kinds =
-        [DocKind::Root, DocKind::Head, DocKind::ManifestSet, DocKind::Manifest, DocKind::Grant, DocKind::Policy];
+    let kinds = [
+        DocKind::Root,
+        DocKind::Head,
+        DocKind::ManifestSet,
+        DocKind::Manifest,
+        DocKind::Grant,
+        DocKind::Policy,
+        DocKind::WipeOrder,
+    ];
     for kind in kinds {
         if let Ok(payload) = envelope::open_bytes(kind, bytes, &trusted) {
             assert_eq!(KEY.sign_bytes(kind, payload), bytes, "Ed25519 is deterministic");
@@ -31,6 +38,12 @@ fuzz_target!(|bytes: &[u8]| {
     there_and_back::<ManifestSet>(bytes);
     there_and_back::<Grant>(bytes);
     there_and_back::<GrantBundle>(bytes);
+    there_and_back::<WipeOrder>(bytes);
+    if let Some(step) = there_and_back::<RootStep>(bytes) {
+        for signed in [&step.by_old, &step.by_new] {
+            let _ = envelope::open::<Root>(DocKind::Root, signed, &trusted);
+        }
+    }
     let Some(manifest) = there_and_back::<Manifest>(bytes) else { return };
     if manifest.validate().is_ok() {
         assert!(manifest.recent.len() <= MAX_RECENT);

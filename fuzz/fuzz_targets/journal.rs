@@ -30,6 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     batch(bytes);
     let _ = postcard::from_bytes::<JournalAck>(bytes);
     let _ = beatcheck_audit::open(bytes, &KEY, CompartmentId([5; 16]), 1);
+    assert!(beatcheck_audit::open_key(bytes, &KEY, CompartmentId([5; 16])).is_err(), "nobody can guess a seal");
     if let Ok(entry) = serde_json::from_slice::<Entry>(bytes) {
         let again = serde_json::to_vec(&entry).expect("what was decoded can be encoded");
         assert_eq!(serde_json::from_slice::<Entry>(&again).ok(), Some(entry));

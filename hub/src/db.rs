@@ -15,8 +15,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/005_catalogue.sql"),
     include_str!("../migrations/006_policy_orders.sql"),
     include_str!("../migrations/007_identity.sql"),
-    include_str!("../migrations/010_kept_account.sql"),
+    include_str!("../migrations/008_account.sql"),
     include_str!("../migrations/009_console.sql"),
+    include_str!("../migrations/010_kept_account.sql"),
 ];
 
 /// Tries of [`ready`], a millisecond apart.
@@ -85,12 +86,15 @@ mod tests {
         MIGRATIONS[..2].iter().for_each(|sql| conn.execute_batch(sql).unwrap());
         conn.pragma_update(None, "user_version", 2).unwrap();
         add(&conn, 1, "person").unwrap();
+        conn.execute("INSERT INTO policy (version, signed, set_at) VALUES (1, x'00', 0)", []).unwrap();
         assert!(add(&conn, 2, "variant").is_err(), "not before the migration");
         drop(conn);
         migrate(&mut connect(&path, &[7; 32]).unwrap()).unwrap();
         let conn = connect(&path, &[7; 32]).unwrap();
         add(&conn, 2, "variant").unwrap();
         assert!(add(&conn, 3, "boat").is_err(), "the check still stands");
+        let share: u32 = conn.query_row("SELECT share FROM policy", [], |r| r.get(0)).unwrap();
+        assert_eq!(share, 100, "what was in force before there were stages is in force for all");
         let count: u32 = conn.query_row("SELECT COUNT(*) FROM compartment", [], |r| r.get(0)).unwrap();
         let sound: String = conn.query_row("PRAGMA integrity_check", [], |r| r.get(0)).unwrap();
         assert_eq!((count, sound.as_str()), (2, "ok"));

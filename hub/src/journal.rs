@@ -3,6 +3,7 @@
 //! Taking in needs no audit key: a batch is the device's by its signature and continues what is held by its chain.
 //! Only reading opens entries, so the serving machine could do without that key.
 
+use crate::account::anchor;
 use crate::enrol::Device;
 use crate::serve::ApiError;
 use crate::{Hub, HubError};
@@ -62,7 +63,7 @@ pub struct JournalCheck {
     pub first: u64,
     /// Last number held, 0 if none.
     pub last: u64,
-    /// Whether they run from 1 without gap, each follows from the one before, and each opens.
+    /// Whether they run without gap from 1, or from what retention dropped, each follows from the one before, and each opens.
     pub unbroken: bool,
     /// What is wrong, or what was last refused.
     pub problem: Option<String>,
@@ -110,8 +111,11 @@ impl Hub {
         )?;
         report(&tx, &batch, now, !fresh.is_empty())?;
         let obeyed = crate::orders::note_receipts(&tx, device.id, &batch.receipts, now)?;
+        if batch.wiped {
+            crate::orders::note_wiped(&tx, device.id, now)?;
+        }
         tx.commit()?;
-        if obeyed > 0 {
+        if obeyed > 0 || batch.wiped {
             self.refresh_grant(device.id)?;
         }
         tracing::info!(device = %device.id, entries = fresh.len(), acked = acked.0, "journal entries were taken in");
@@ -170,7 +174,7 @@ impl Hub {
             let (acked, fault): (u64, Option<String>) = (d.get(1)?, d.get(2)?);
             let mut check =
                 JournalCheck { device: id.to_string(), entries: 0, first: 0, last: 0, unbroken: true, problem: None };
-            let mut end = (0, genesis(id));
+            let mut end = anchor(&conn, id)?.unwrap_or((0, genesis(id)));
             let mut rows = entries.query([id.0])?;
             while let Some(r) = rows.next()? {
                 let e = SealedEntry { seq: r.get(0)?, hash: r.get(1)?, sealed: r.get(2)? };
@@ -246,9 +250,13 @@ fn continues<'a>(
         e.expected = Some(end.0 + 1);
         return Ok(Err(e));
     }
+    let dropped = anchor(conn, device)?.unwrap_or_default();
     let before = match first.seq {
         1 => genesis(device),
         n if n == end.0 + 1 => end.1,
+        n if n == dropped.0 + 1 => dropped.1,
+        // Sent again after its time was up: nothing of it is taken, and where it meets what is kept it must fit.
+        n if n <= dropped.0 => batch.previous,
         n => held(conn, device, n - 1)?.0,
     };
     if before != batch.previous {
@@ -260,7 +268,12 @@ fn continues<'a>(
     }
     let overlap = batch.entries.partition_point(|e| e.seq <= end.0);
     for e in &batch.entries[..overlap] {
-        if held(conn, device, e.seq)? != (e.hash, e.sealed.clone()) {
+        let same = match e.seq.cmp(&dropped.0) {
+            std::cmp::Ordering::Less => true,
+            std::cmp::Ordering::Equal => e.hash == dropped.1,
+            std::cmp::Ordering::Greater => held(conn, device, e.seq)? == (e.hash, e.sealed.clone()),
+        };
+        if !same {
             return Ok(Err(conflict("journal_conflict", format!("entry {} is held with other content", e.seq))));
         }
     }

@@ -1,8 +1,7 @@
 //! The hub's keys: separate files from the start, so that each can move to a place of its own.
 //!
-//! What serves devices day and night needs only `publish.key`, `grant.key` and `db.key` (`audit.key` for reading the
-//! account). The root, policy and wipe keys may be kept elsewhere: the hub verifies with what its root document says,
-//! and only who signs needs the file.
+//! What serves devices day and night needs `publish.key`, `grant.key`, `audit.key` and `db.key`. The root, policy and
+//! wipe keys may be kept elsewhere: the hub verifies with what its root document says, and only who signs needs the file.
 
 use crate::HubError;
 use beatcheck_audit::AuditKeyPair;

@@ -6,6 +6,7 @@
 //!
 //! Everything lies in one data directory: an encrypted database, keys in files of their own, segments by hash.
 
+mod account;
 mod attest;
 mod ca;
 mod clock;
@@ -34,6 +35,10 @@ pub mod serve;
 mod shift;
 mod status;
 
+pub use account::{
+    AccountFilter, AccountPage, AccountRow, Aggregates, Cell, ChainState, CounterGap, ExportReport, Format, Indexed,
+    Look, LookFilter, LookHead, LookRow, Looks, Noted, Page, Rebuilt, RebuiltRecord, RebuiltSource, Retained, SMALL,
+};
 pub use attest::AttestationSetting;
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use console::{ConsoleAccount, ConsoleLook, ConsoleRole, MAX_ACCOUNT_NAME, MAX_CONSOLE_ACCOUNTS, MAX_LOG_PAGE};

@@ -97,7 +97,12 @@ pub struct DeviceStatus {
     pub vault: String,
     /// Version of its app at enrolment.
     pub app_version: String,
-    /// `active`, `revoked`, `wipe_ordered` or `wiped`.
+    /// What device management calls it, where it told; empty if not.
+    pub asset: String,
+    /// Where its keys live by its attestation: `file` (a desk), `tee`, `strongbox`, `app` (Apple vouches for the app), or
+    /// `unverified` (it was let in on its word); empty for one enrolled before the hub looked.
+    pub attested: String,
+    /// `active`, `suspended` (its officer), `revoked`, `wipe_ordered` or `wiped`.
     pub state: &'static str,
     /// When it was enrolled.
     pub enrolled: Timestamp,
@@ -237,7 +242,9 @@ fn devices(
                 (SELECT MAX(expires) FROM certificate c WHERE c.device = d.id),
                 MAX(policy_floor, COALESCE(reported_policy, 0)), reported_app, reported_root, reported_unlocked,
                 reported_pending, reported_problems,
-                (SELECT COUNT(*) FROM device_order o WHERE o.device = d.id AND o.obeyed IS NULL AND o.cancelled IS NULL)
+                (SELECT COUNT(*) FROM device_order o WHERE o.device = d.id AND o.obeyed IS NULL AND o.cancelled IS NULL),
+                asset, CASE attested WHEN '' THEN '' ELSE COALESCE(json_extract(attested, '$.level'), '') END,
+                officer IN (SELECT officer FROM suspension WHERE ended IS NULL)
          FROM device d ORDER BY enrolled, d.id",
     )?;
     let mut rows = all.query([])?;
@@ -249,6 +256,7 @@ fn devices(
             (Some(_), _, _) => "wiped",
             (_, Some(_), _) => "revoked",
             (_, _, Some(_)) => "wipe_ordered",
+            _ if r.get(25)? => "suspended",
             _ => "active",
         };
         let held: Vec<HeldStatus> = held
@@ -270,6 +278,8 @@ fn devices(
             role: r.get(2)?,
             vault: r.get(3)?,
             app_version: r.get(4)?,
+            asset: r.get(23)?,
+            attested: r.get(24)?,
             state,
             enrolled: Timestamp(r.get(5)?),
             last_seen: r.get::<_, Option<i64>>(9)?.map(Timestamp),

@@ -57,14 +57,21 @@ async fn a_wipe_is_signed_by_a_wipe_key_and_obeyed_by_a_receipt() {
     // Another device's word counts for nothing; the device's own counts once.
     assert_eq!(hand_in(&other, &batch(&fx, &other, &[order, id(9)])).await, StatusCode::OK);
     assert_eq!(fx.hub.orders(&OrderFilter::default()).unwrap()[0].state, OrderState::Open);
+    fx.ingest("stolen", &["AB12CDE"]);
+    let moot = fx.hub.order_purge(device.id, "stolen", "a").unwrap();
+    fx.wait(1);
     let mut last = batch(&fx, &device, &[order]);
     last.wiped = true;
     assert_eq!(hand_in(&device, &last).await, StatusCode::OK);
-    let obeyed = fx.hub.orders(&OrderFilter::default()).unwrap().remove(0);
+    let all = fx.hub.orders(&OrderFilter::default()).unwrap();
+    let find = |id: OrderId| all.iter().find(|o| o.id == id).unwrap().clone();
+    assert_eq!(find(moot).state, OrderState::Cancelled, "nothing is left to purge");
+    let obeyed = find(order);
     assert_eq!((obeyed.state, obeyed.receipts, obeyed.ordered_by.as_str()), (OrderState::Obeyed, 1, "admin-1"));
     fx.wait(60);
     assert_eq!(hand_in(&device, &last).await, StatusCode::OK);
-    assert_eq!(fx.hub.orders(&OrderFilter::default()).unwrap(), [obeyed]);
+    assert_eq!(fx.hub.orders(&OrderFilter::default()).unwrap(), all, "once");
+    assert!(fx.hub.order_wipe(device.id).unwrap_err().to_string().contains("already"));
     assert!(fx.hub.cancel_order(order, "admin-1").is_err());
     assert!(fx.hub.orders(&OrderFilter { open: true, ..OrderFilter::default() }).unwrap().is_empty());
     fx.stop().await;

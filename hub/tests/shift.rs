@@ -94,6 +94,8 @@ async fn a_suspended_officer_loses_the_grant_and_the_keys_change() {
     assert_eq!((listed[0].officer.as_str(), listed[0].why.as_deref()), ("1234", Some("under review")));
     assert!(listed[0].suspended.is_some() && listed[1].suspended.is_none());
 
+    let states: Vec<_> = fx.hub.status().unwrap().devices.into_iter().map(|d| (d.state, d.attested)).collect();
+    assert!(states.contains(&("suspended", "file".into())) && states.contains(&("active", "file".into())));
     assert!(fx.hub.enrol_code("1234", "patrol").is_err(), "no code while suspended");
     fx.hub.officer_restore("1234", "sgt").unwrap();
     let (again, _) = one.grant().await;

@@ -64,7 +64,11 @@ fn a_pin_is_needed_at_each_opening() {
     options.pin = Some("246813".into());
     let home = options.home.clone();
     drop(Device::enrol(options, hub.vault("phone")).unwrap());
-    for pin in [None, Some("246814".to_owned()), Some(String::new())] {
+    // Without it the device is there, for management to reach, and answers nothing.
+    let locked = Device::open(home.clone(), hub.vault("phone"), None).unwrap();
+    assert_eq!(check(&locked, "AA11AAA").error.unwrap().code, "locked");
+    drop(locked);
+    for pin in [Some("246814".to_owned()), Some(String::new())] {
         let e = Device::open(home.clone(), hub.vault("phone"), pin).err().unwrap();
         assert!(matches!(&e, ApiError::Locked { code, .. } if code == "pin"), "{e:?}");
         assert!(e.to_string().contains("PIN"));

@@ -182,6 +182,8 @@ fn enrol(hub: &TestHub, vault: Arc<Counting>) -> client::Device {
         ca_pem: o.ca_pem,
         pin: None,
         app_version: o.app_version,
+        asset: o.asset,
+        id_token: o.id_token,
     };
     client::Device::enrol(&options, vault, client::Env::system()).unwrap()
 }

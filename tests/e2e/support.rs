@@ -102,6 +102,8 @@ impl TestHub {
             ca_pem: self.ca(),
             pin: None,
             app_version: "e2e".into(),
+            asset: String::new(),
+            id_token: String::new(),
         }
     }
 
@@ -137,8 +139,8 @@ impl TestHub {
             ca_pem: o.ca_pem,
             pin: None,
             app_version: o.app_version,
-            asset: String::new(),
-            id_token: String::new(),
+            asset: o.asset,
+            id_token: o.id_token,
         };
         client::Device::enrol(&options, self.core_vault(name), client::Env::with_clock(clock.clone())).unwrap()
     }
@@ -161,6 +163,28 @@ impl TestHub {
         }
         rows.iter().map(|r| serde_json::to_value(r.entry.as_ref().unwrap()).unwrap()).collect()
     }
+}
+
+/// Enrols the core with a vault and a clock of one's own.
+pub fn enrol_with(
+    hub: &TestHub,
+    name: &str,
+    vault: Arc<dyn client::KeyVault>,
+    env: client::Env,
+    pin: Option<&str>,
+) -> client::Device {
+    let o = hub.options(name);
+    let options = client::EnrolOptions {
+        home: o.home.into(),
+        hub: o.hub,
+        code: o.code,
+        ca_pem: o.ca_pem,
+        pin: pin.map(str::to_owned),
+        app_version: o.app_version,
+        asset: o.asset,
+        id_token: o.id_token,
+    };
+    client::Device::enrol(&options, vault, env).unwrap()
 }
 
 /// Says past the capture of a test that passes: what was not tested must be seen.

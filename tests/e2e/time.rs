@@ -36,7 +36,7 @@ fn a_lease_ends_and_no_clock_brings_it_back() {
         assert!(device.status().unwrap().lease_ended);
     };
     ended("73 h", &device);
-    clock.set(start.plus_secs(HOUR));
+    clock.turn(start.plus_secs(HOUR));
     ended("set back", &device);
     drop(device);
     let device = hub.open_core("phone", &clock);
@@ -44,6 +44,7 @@ fn a_lease_ends_and_no_clock_brings_it_back() {
     let reported = device.status().unwrap().device;
 
     // The hub's word makes it good, but only a head that is of now.
+    clock.turn(start.plus_secs(73 * HOUR));
     clock.set(start.plus_secs(74 * HOUR));
     hub_clock.set(start.plus_secs(74 * HOUR));
     let report = core_sync(&device);

@@ -109,7 +109,11 @@ pub fn seal_key(
 ///
 /// # Errors
 /// [`AuditError::Open`] if it is no key sealed to this key for this device.
-pub fn open_key(sealed: &[u8], key: &AuditKeyPair, device: DeviceId) -> Result<zeroize::Zeroizing<[u8; 32]>, AuditError> {
+pub fn open_key(
+    sealed: &[u8],
+    key: &AuditKeyPair,
+    device: DeviceId,
+) -> Result<zeroize::Zeroizing<[u8; 32]>, AuditError> {
     let plain = zeroize::Zeroizing::new(open_bytes(ESCROW, sealed, key, &device.0)?);
     let key: [u8; 32] = plain.as_slice().try_into().map_err(|_| AuditError::Open)?;
     Ok(key.into())

@@ -14,7 +14,7 @@ use beatcheck_audit::{Asked, Consulted, EntryKind, Shown};
 use beatcheck_model::{
     Answer, AnswerError, Hit, LinkedQuery, Outcome, PersonQuery, Query, Reason, RecordKind, Timestamp, VehicleQuery,
 };
-use beatcheck_policy::{ClockState, Permit};
+use beatcheck_policy::{ClockState, Denied, Permit};
 use beatcheck_store::{AskedAbout, StoreError, Told};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -164,14 +164,19 @@ impl Device {
         let mut tries = 0;
         loop {
             tries += 1;
+            self.tick()?;
+            self.used_now();
             let view = self.view();
             let now = self.now();
             let mut answers = Vec::with_capacity(group.len());
             let mut lines = Vec::with_capacity(group.len());
+            let mut asked = Vec::with_capacity(group.len());
             for request in group {
-                let Pending { answer, line } = self.draft(&view, request, now)?;
+                let subject = self.subject(&request.question);
+                let Pending { answer, line } = self.draft(&view, request, now, subject, &asked)?;
                 answers.push(answer);
                 lines.push(line);
+                asked.push(subject);
             }
             self.env.step("check/drafted");
             self.note_clock(&view, &mut lines);
@@ -205,20 +210,30 @@ impl Device {
         }
     }
 
-    fn draft(&self, view: &Arc<View>, request: &CheckRequest, now: Timestamp) -> Result<Pending, ClientError> {
+    fn draft(
+        &self,
+        view: &Arc<View>,
+        request: &CheckRequest,
+        now: Timestamp,
+        subject: [u8; 16],
+        before: &[[u8; 16]],
+    ) -> Result<Pending, ClientError> {
         let watch = Stopwatch::start();
         let (kind, searches) = match &request.question {
             Question::Query(q) => (q.kind(), q.searches()),
             Question::Unreadable { .. } => (RecordKind::Vehicle, &[RecordKind::Vehicle][..]),
         };
-        let subject = self.subject(&request.question);
         let why = Why {
             purpose: &request.purpose,
             reason: &request.reason,
             incident: &request.incident,
             subject: Some(subject),
+            before,
         };
-        let permit = self.permit(view, &why, now);
+        let permit = match self.barred(view) {
+            Some(error) => Err(Refusal::Barred(error)),
+            None => self.permit(view, &why, now),
+        };
         let marks = matches!(&request.question, Question::Query(Query::Vehicle(q)) if asks_for_a_whole_mark(q));
         let mut covered = cover::of(&self.sight(view, marks), permit.as_ref().ok(), searches, now);
         let mut error = None;
@@ -228,6 +243,7 @@ impl Device {
             (Err(Refusal::Denied(d)), _) => {
                 error = Some(AnswerError { code: d.code().into(), text: d.to_string() });
             }
+            (Err(Refusal::Barred(e)), _) => error = Some(e.clone()),
             (Err(Refusal::RolledBack), _) => {
                 let text = "files of this device were put back: sync, and if that does not help wipe and enrol it anew";
                 error = Some(AnswerError { code: "rolled_back".into(), text: text.into() });
@@ -250,8 +266,15 @@ impl Device {
                 Err(SearchError::Store(e)) => return Err(e.into()),
             },
         }
-        let unusual = permit.as_ref().map(|p| p.unusual().to_vec()).unwrap_or_default();
+        let unusual: Vec<String> = match &permit {
+            Ok(p) => p.unusual().iter().map(|w| (*w).to_owned()).collect(),
+            Err(Refusal::Denied(Denied::UnusualUse { what })) => what.clone(),
+            Err(_) => Vec::new(),
+        };
         found.notes.extend(unusual.iter().map(|what| words::unusual(what)));
+        if self.journal_is_long(view).map_err(|e| ClientError::Account(e.to_string()))? {
+            found.notes.push(words::journal_low());
+        }
         let glass = view.glass.until.filter(|_| permit.as_ref().is_ok_and(Permit::break_glass));
         found.notes.extend(glass.map(words::break_glass));
         if error.as_ref().is_some_and(|e| e.code == answer::INVALID_QUERY || e.code == answer::FIELD_WITHHELD) {
@@ -264,7 +287,7 @@ impl Device {
             covered.iter().map(|c| (c.shown.compartment.clone(), c.id.to_string())).collect();
         let mut answer = answer::compose(draft);
         answer.took_us = watch.micros();
-        let flags = (unusual.iter().map(|w| (*w).to_owned()).collect(), glass.is_some());
+        let flags = (unusual, glass.is_some());
         let line = Line {
             kind: entry(&answer, request, &covered, &ids, flags),
             told: told(&answer, request, &ids),

@@ -14,6 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How far what is known may advance before it is written down again, in milliseconds.
 const STEP_MS: i64 = 60_000;
+/// By how much the beginning of a start may seem to move while the wall is kept right, in milliseconds.
+const BEGAN_SLACK_MS: u64 = 60_000;
 /// What a restart costs at least, in milliseconds: so that many short runs come to an end too.
 const RESTART_MS: i64 = 60_000;
 
@@ -26,10 +28,26 @@ pub(crate) struct Known {
     signed: Timestamp,
     /// What the hub said last, and when that was on the machine's own count.
     anchor: Option<(Timestamp, Boot)>,
+    /// When the machine was started, by the clock on the wall at that moment: tells starts apart where the system does not.
+    began: Timestamp,
+    /// The highest time known when the start was first seen that is counted now.
+    floor: Timestamp,
     /// Milliseconds of running without an anchor since the last one.
     unsure_ms: i64,
     /// Up to where they are counted.
     counted: Option<Boot>,
+}
+
+impl Known {
+    /// The anchor, and how many milliseconds ago that was; none if there is none, or the machine was started anew since.
+    fn since_anchor(&self, wall: Timestamp, boot: &Boot) -> Option<(Timestamp, i64)> {
+        let (at, then) = self.anchor?;
+        let ms = boot.since(&then)?;
+        // Without a name for the start, one that seems to lie elsewhere is another; a wall that was turned costs the allowance.
+        let began = wall.0.saturating_sub(boot.ms);
+        let moved = boot.id == [0; 16] && began.abs_diff(self.began.0) > BEGAN_SLACK_MS;
+        (!moved).then_some((at, ms))
+    }
 }
 
 /// Keeps the time.
@@ -62,16 +80,19 @@ impl Timekeeper {
         let (wall, boot) = (self.env.now(), self.env.boot());
         let mut inner = self.inner();
         let known = &mut inner.known;
-        let anchored = known.anchor.and_then(|(at, then)| Some(Timestamp(at.0.saturating_add(boot.since(&then)?))));
+        let anchored = known.since_anchor(wall, &boot).map(|(at, ms)| Timestamp(at.0.saturating_add(ms)));
+        let mut believed = anchored.unwrap_or(wall);
         if anchored.is_none() && known.anchor.is_some() {
-            let more = match known.counted {
-                Some(counted) => boot.since(&counted).unwrap_or_else(|| boot.ms.max(RESTART_MS)),
-                None => boot.ms.max(RESTART_MS),
-            };
+            let more = known.counted.and_then(|counted| boot.since(&counted)).unwrap_or_else(|| {
+                known.floor = known.high;
+                boot.ms.max(RESTART_MS)
+            });
             known.unsure_ms = known.unsure_ms.saturating_add(more);
             known.counted = Some(boot);
+            // Whatever the wall says, this much has passed since.
+            believed = believed.max(Timestamp(known.floor.0.saturating_add(boot.ms)));
         }
-        known.high = known.high.max(anchored.unwrap_or(wall));
+        known.high = known.high.max(believed);
         let now = known.high;
         let due = now.0 > inner.written.high.0.saturating_add(STEP_MS)
             || inner.known.unsure_ms > inner.written.unsure_ms.saturating_add(STEP_MS)
@@ -86,10 +107,13 @@ impl Timekeeper {
     /// The hub said what time it is, on a connection that is the hub's: the highest word there is, even where it leads back
     /// from a clock that had been set far ahead. Not behind what it has signed.
     pub(crate) fn hub_said(&self, time: Timestamp) {
-        let boot = self.env.boot();
+        let (wall, boot) = (self.env.now(), self.env.boot());
         let mut inner = self.inner();
-        let at = time.max(inner.known.signed);
-        inner.known = Known { high: at, anchor: Some((at, boot)), unsure_ms: 0, counted: None, ..inner.known };
+        // Within a start in which it was heard before, time still does not run backwards.
+        let counted = inner.known.since_anchor(wall, &boot).map(|(at, ms)| Timestamp(at.0.saturating_add(ms)));
+        let at = time.max(inner.known.signed).max(counted.unwrap_or_default());
+        let began = Timestamp(wall.0.saturating_sub(boot.ms));
+        inner.known = Known { high: at, anchor: Some((at, boot)), began, unsure_ms: 0, counted: None, ..inner.known };
     }
 
     /// The hub has signed a document with this time.
@@ -118,16 +142,16 @@ impl Timekeeper {
         if wall.plus_secs(rule.behind_tolerance_s.into()) < known.signed {
             return ClockState::Behind { highest: known.signed };
         }
-        let anchored = known.anchor.is_none_or(|(_, then)| boot.since(&then).is_some());
+        let anchored = known.anchor.is_none() || known.since_anchor(wall, &boot).is_some();
         let allowed_ms = i64::from(rule.reboot_allowance_minutes) * 60_000;
         if anchored || known.unsure_ms <= allowed_ms { ClockState::Sound } else { ClockState::Unsure }
     }
 
     /// Whether the time is the hub's, counted on; and how many minutes without that were used since the last contact.
     pub(crate) fn anchored(&self) -> (bool, u32) {
-        let boot = self.env.boot();
+        let (wall, boot) = (self.env.now(), self.env.boot());
         let known = self.inner().known;
-        let anchored = known.anchor.is_some_and(|(_, then)| boot.since(&then).is_some());
+        let anchored = known.since_anchor(wall, &boot).is_some();
         (anchored, u32::try_from(known.unsure_ms / 60_000).unwrap_or(u32::MAX))
     }
 
@@ -212,6 +236,9 @@ mod tests {
         assert_eq!(keeper.read().now, start.plus_secs(9000 * HOUR));
         keeper.hub_said(start.plus_secs(HOUR));
         assert_eq!(keeper.read().now, start.plus_secs(HOUR));
+        keeper.hub_said(start.plus_secs(-HOUR));
+        assert_eq!(keeper.read().now, start.plus_secs(HOUR), "nor from its own word");
+        clock.reboot();
         keeper.hub_said(start.plus_secs(-HOUR));
         assert_eq!(keeper.read().now, start, "not behind what it has signed");
     }

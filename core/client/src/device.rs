@@ -2,16 +2,18 @@
 
 use crate::clock::Timekeeper;
 use crate::cover::Sight;
+use crate::env::Boot;
 use crate::glass::Glass;
 use crate::home::Home;
 use crate::integrity::{Integrity, ScrubState};
 use crate::keyring::{self, Keyring};
 use crate::managed::Managed;
-use crate::sync::OnItsWay;
-use crate::vault::KeyVault;
 use crate::roots::Trusted;
+use crate::sync::OnItsWay;
+use crate::unlock::Unlock;
+use crate::vault::KeyVault;
 use crate::{ClientError, Env};
-use beatcheck_model::{RecordKind, Timestamp};
+use beatcheck_model::{AnswerError, RecordKind, Timestamp};
 use beatcheck_policy::{Contact, Denied, Permit, Request, Usage};
 use beatcheck_store::{Compartment, Journal, Shelf, State, StoreError};
 use beatcheck_wire::envelope::{self, DocKind, VerifyKey};
@@ -49,6 +51,14 @@ pub struct Device {
     pub(crate) time: Arc<Timekeeper>,
     /// That the clock stands behind is on record.
     pub(crate) clock_noted: AtomicBool,
+    /// One policy after the other, whichever way it comes: none goes back behind another.
+    pub(crate) adopting: Mutex<()>,
+    /// The policy that was refused last, so that it is on record once.
+    pub(crate) refused_policy: Mutex<Option<Hash32>>,
+    /// One try at a PIN after the other.
+    pub(crate) trying: Mutex<()>,
+    /// When the officer last did something.
+    pub(crate) used: Mutex<Boot>,
     wiped: AtomicBool,
     /// Held while entries are written, and alone while a wipe closes the device: no answer leaves whose entry would come too late.
     pub(crate) writing: RwLock<()>,
@@ -132,6 +142,8 @@ pub(crate) mod doc {
     pub(crate) const NEXT_ASK: &str = "next_ask";
     pub(crate) const NOT_BEFORE: &str = "not_before";
     pub(crate) const SPENT: &str = "spent";
+    pub(crate) const ATTEMPTS: &str = "attempts";
+    pub(crate) const GRANT_OWED: &str = "grant_owed";
     pub(crate) const MANAGED: &str = "managed";
     pub(crate) const GLASS: &str = "glass";
 }
@@ -145,10 +157,12 @@ pub(crate) fn decode<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, 
 }
 
 impl Device {
-    /// Opens the device enrolled in `home`. `pin` is needed where one was set at enrolment.
+    /// Opens the device enrolled in `home`; a wipe that was interrupted is finished. With the right `pin` it is unlocked; where
+    /// one is set and none is given it is open and locked ([`Device::unlock`]).
     ///
     /// # Errors
-    /// [`ClientError::NotEnrolled`], [`ClientError::Wiped`], [`ClientError::Pin`], or what the vault or store says.
+    /// [`ClientError::NotEnrolled`], [`ClientError::Wiped`], for a wrong PIN as [`Device::unlock`], or what the vault or store
+    /// says.
     pub fn open(home: &Path, vault: Arc<dyn KeyVault>, env: Env, pin: Option<&str>) -> Result<Self, ClientError> {
         beatcheck_store::assert_sqlite_version()?;
         let mut tries = 0;
@@ -181,7 +195,7 @@ impl Device {
         pin: Option<&str>,
     ) -> Result<Self, ClientError> {
         let home = Home::new(home);
-        let ring = Keyring::load(&home, &*vault, pin)?;
+        let ring = Keyring::load(&home, &*vault)?;
         let keys = &ring.keys;
         let state = State::open(&home.state(), &keyring::key(&keys.state))?;
         let journal = Journal::open(&home.journal(), &keyring::key(&keys.journal), keys.device)?;
@@ -209,6 +223,10 @@ impl Device {
             journal,
             shelf: Shelf::new(),
             clock_noted: AtomicBool::new(false),
+            adopting: Mutex::default(),
+            refused_policy: Mutex::default(),
+            trying: Mutex::default(),
+            used: Mutex::default(),
             wiped: AtomicBool::new(false),
             writing: RwLock::default(),
             rolled_back: AtomicBool::new(rolled_back),
@@ -217,11 +235,30 @@ impl Device {
         };
         device.reload()?;
         device.journal_fits()?;
-        device.tick()?;
-        device.open_compartments()?;
-        device.open_indexes()?;
-        device.recall_arriving()?;
+        device.used_now();
+        device.count_state()?;
+        crate::harden::harden();
+        let (let_in, has_pin) = {
+            let ring = device.ring();
+            (ring.is_let_in(), ring.protection.has_pin())
+        };
+        match pin {
+            Some(pin) if has_pin => device.unlock(Unlock::Pin(pin))?,
+            _ if let_in => device.open_records()?,
+            _ => {}
+        }
+        device.tick_shift(&device.view())?;
         Ok(device)
+    }
+
+    /// Opens the files of records whose keys are here.
+    pub(crate) fn open_records(&self) -> Result<(), ClientError> {
+        if !self.ring().is_open() {
+            return Ok(());
+        }
+        self.open_compartments()?;
+        self.open_indexes()?;
+        self.recall_arriving()
     }
 
     /// Reads the documents in force from the state file, verifying their signatures again.
@@ -347,7 +384,7 @@ impl Device {
         let as_of: Vec<_> = view.held.iter().map(|(id, m)| (*id, m.as_of)).collect();
         let journal_bytes = self.journal.stats().map_err(Refusal::Store)?.pending_bytes;
         let usage = match &why.subject {
-            Some(subject) => self.usage(policy, subject, now).map_err(Refusal::Store)?,
+            Some(subject) => self.usage(policy, subject, why.before, now).map_err(Refusal::Store)?,
             None => Usage::default(),
         };
         let request = Request {
@@ -374,6 +411,8 @@ pub(crate) struct Why<'a> {
     pub incident: &'a str,
     /// What it is about, for a check that is to be counted: use that is out of the ordinary is noticed by it.
     pub subject: Option<[u8; 16]>,
+    /// What was asked in the same go before it, and is not on record yet.
+    pub before: &'a [[u8; 16]],
 }
 
 /// Why there is no permit.
@@ -384,6 +423,8 @@ pub(crate) enum Refusal {
     NothingYet,
     /// Files were put back, and the hub was not heard since.
     RolledBack,
+    /// It is locked, or no shift is on.
+    Barred(AnswerError),
     /// The store failed.
     Store(StoreError),
 }

@@ -91,7 +91,7 @@ impl Device {
         if ring::digest::digest(&ring::digest::SHA256, &ca).as_ref() != root.ca_sha256 {
             return Err(ClientError::EnrolCode("the CA file is not the one of the hub that the code is for".into()));
         }
-        let mut ring = Keyring::create(&env, response.device, options.pin.as_deref())?;
+        let mut ring = Keyring::create(&env, response.device)?;
         {
             let state = State::open(&home.state(), &keyring::key(&ring.keys.state))?;
             Journal::open(&home.journal(), &keyring::key(&ring.keys.journal), response.device)?;
@@ -115,7 +115,7 @@ impl Device {
             let _ = std::fs::remove_file(home.escrow());
             return Err(e);
         }
-        let device = Self::open(&options.home, vault, env, options.pin.as_deref())?;
+        let device = Self::open(&options.home, vault, env, None)?;
         let view = device.view();
         let mut lines = vec![Line::of(EntryKind::Enrolled {})];
         if let Some(kept) = crate::recover::Kept::find(&device.home) {
@@ -123,6 +123,9 @@ impl Device {
             lines.push(Line::of(EntryKind::Succeeds { device: former, kept_bytes: kept.bytes() }));
         }
         device.account(&view, device.now(), lines)?;
+        if let Some(pin) = &options.pin {
+            device.set_pin(None, pin)?;
+        }
         Ok(device)
     }
 }

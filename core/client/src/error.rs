@@ -32,14 +32,34 @@ pub enum ClientError {
     #[error("break-glass refused: {0}")]
     BreakGlass(String),
     /// A policy that was handed over was refused; the one in force stays.
-    #[error("the policy was refused: {0}")]
-    PolicyRefused(String),
+    #[error("the policy was refused: {text}")]
+    PolicyRefused {
+        /// `replayed`, `bad_signature` or `malformed`.
+        code: &'static str,
+        /// In words.
+        text: String,
+    },
     /// MDM's configuration was refused; nothing was changed.
     #[error("the managed configuration was refused: {0}")]
     Managed(String),
     /// A PIN is needed, or the one given is wrong.
     #[error("the PIN is missing or wrong")]
     Pin,
+    /// Records are locked.
+    #[error("locked: unlock and try again")]
+    Locked,
+    /// Too many wrong PINs: the next try has to wait.
+    #[error("too many wrong PINs: the next can be tried in {seconds} s")]
+    PinWait {
+        /// Seconds until then.
+        seconds: u32,
+    },
+    /// The PIN is too short.
+    #[error("the PIN is too short: it needs {least} characters or more")]
+    PinShort {
+        /// Characters that policy wants.
+        least: u32,
+    },
     /// The key vault failed.
     #[error("the key vault: {0}")]
     Vault(#[from] VaultError),
@@ -90,9 +110,12 @@ impl ClientError {
             Self::Wiped => "wiped",
             Self::EnrolCode(_) => "enrol_code",
             Self::BreakGlass(_) => "break_glass",
-            Self::PolicyRefused(_) => "policy_refused",
+            Self::PolicyRefused { .. } => "policy_refused",
             Self::Managed(_) => "managed",
             Self::Pin => "pin",
+            Self::Locked => "locked",
+            Self::PinWait { .. } => "pin_wait",
+            Self::PinShort { .. } => "pin_short",
             Self::Vault(_) => "vault",
             Self::Keyring => "keyring",
             Self::NotLost => "not_lost",

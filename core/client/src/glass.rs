@@ -47,6 +47,9 @@ impl Device {
         let Some(rule) = view.policy.as_ref().and_then(|p| p.break_glass.clone()) else {
             return refused("your force's policy has no break-glass: ask control by radio");
         };
+        if view.glass.times >= rule.times {
+            return refused("it was used as often as policy allows: connect and sync, or ask control by radio");
+        }
         let why = crate::device::Why { purpose: &self.any_purpose(&view), ..Default::default() };
         match self.permit(&view, &why, now) {
             Err(crate::device::Refusal::Denied(Denied::LeaseEnded { .. })) => {}
@@ -56,9 +59,6 @@ impl Device {
         let reason = reason.trim();
         if reason.is_empty() || reason.len() > MAX_REASON {
             return refused("a reason in your own words is needed, of at most 1,024 bytes");
-        }
-        if view.glass.times >= rule.times {
-            return refused("it was used as often as policy allows: connect and sync, or ask control by radio");
         }
         let until = now.plus_secs(i64::from(rule.minutes) * 60);
         let kind = EntryKind::BreakGlass { reason: reason.into(), until };

@@ -73,8 +73,13 @@ impl Device {
         let question: ToldQuestion = serde_json::from_str(&told.query_json).ok()?;
         let before: ToldAnswer = serde_json::from_str(&told.told_json).ok()?;
         // No longer permitted: nothing may be looked at, so nothing can be told.
-        let why =
-            Why { purpose: &question.purpose, reason: &question.reason, incident: &question.incident, subject: None };
+        let why = Why {
+            purpose: &question.purpose,
+            reason: &question.reason,
+            incident: &question.incident,
+            subject: None,
+            before: &[],
+        };
         let permit = self.permit(view, &why, now).ok()?;
         let kind = question.query.kind();
         let covered = cover::of(&self.sight(view, false), Some(&permit), question.query.searches(), now);

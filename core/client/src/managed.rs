@@ -8,6 +8,7 @@ use crate::account::Line;
 use crate::device::{Device, doc, encode};
 use crate::{ClientError, Home};
 use beatcheck_audit::EntryKind;
+use beatcheck_model::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -19,6 +20,10 @@ pub const MANAGED_KEYS: [(&str, &str); 5] = [
     ("asset", "string"),
     ("lease_ceiling_hours", "integer"),
 ];
+
+/// Keys of the states that MDM is told, in their order.
+pub const STATE_KEYS: [&str; 7] =
+    ["enrolment", "policy_version", "last_contact", "lease", "clock", "journal_waiting", "break_glass"];
 
 /// Longest text of a setting, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
@@ -110,6 +115,10 @@ impl Managed {
     }
 }
 
+fn print_of(key: &beatcheck_wire::envelope::VerifyKey) -> String {
+    beatcheck_wire::enrol::fingerprint(key).iter().map(|b| format!("{b:02x}")).collect()
+}
+
 /// Hours as a number or, as some consoles write numbers, as a text; 0 is no ceiling.
 fn hours(value: &Value) -> Result<Option<u32>, String> {
     let number = match value {
@@ -132,9 +141,9 @@ impl Device {
     pub fn apply_managed_configuration(&self, json: &str) -> Result<ManagedApplied, ClientError> {
         let (new, ignored) = Managed::read(json)?;
         if let Some(fingerprint) = &new.root_fingerprint {
-            let own: String =
-                beatcheck_wire::enrol::fingerprint(&self.trusted().root.root_key).iter().map(|b| format!("{b:02x}")).collect();
-            if !fingerprint.eq_ignore_ascii_case(&own) {
+            // The one that was pinned and those that it led to: a console need not follow a root's steps.
+            let own = self.trusted().stored(|r| r.root_key);
+            if !own.iter().any(|key| fingerprint.eq_ignore_ascii_case(&print_of(key))) {
                 let text =
                     "'root_fingerprint' is not that of the hub this device is enrolled at: wipe it and enrol anew";
                 return Err(ClientError::Managed(text.into()));
@@ -162,31 +171,34 @@ impl Device {
     /// What the store says.
     pub fn keyed_states(&self) -> Result<Vec<KeyedState>, ClientError> {
         let s = self.status()?;
-        let state = |key: &str, wrong: bool, message: String, data: String| KeyedState {
+        let time = |t: Option<Timestamp>| t.map(|t| t.to_string()).unwrap_or_default();
+        let (contact, lease) = (time(s.last_contact), time(s.lease_ends));
+        let glass = if s.break_glass_until.is_some() { "open" } else { "" };
+        let data = [
+            ("enrolled".to_owned(), false, "enrolled".to_owned()),
+            (s.policy_version.to_string(), s.policy_version == 0, format!("policy {} in force", s.policy_version)),
+            (contact.clone(), s.last_contact.is_none(), format!("last contact {contact}")),
+            (lease.clone(), s.lease_ended, lease_words(s.lease_ended, &lease)),
+            (s.clock.state.clone(), s.clock.state != "sound", format!("clock: {}", s.clock.state)),
+            (s.journal.pending.to_string(), s.journal.low, format!("{} entries wait", s.journal.pending)),
+            (
+                glass.to_owned(),
+                !glass.is_empty(),
+                format!("break-glass: {}", if glass.is_empty() { "closed" } else { glass }),
+            ),
+        ];
+        let states = STATE_KEYS.into_iter().zip(data).map(|(key, (data, wrong, message))| KeyedState {
             key: key.into(),
             severity: if wrong { Severity::Error } else { Severity::Info },
             message,
             data,
-        };
-        let contact = s.last_contact.map(|t| t.to_string()).unwrap_or_default();
-        let clock = s.clock.state.clone();
-        Ok(vec![
-            state("policy", false, format!("policy {} in force", s.policy_version), s.policy_version.to_string()),
-            state("contact", s.lease_ended, lease_words(s.lease_ended, &contact), contact.clone()),
-            state(
-                "journal",
-                s.journal.low,
-                format!("{} entries wait", s.journal.pending),
-                s.journal.pending.to_string(),
-            ),
-            state("clock", clock != "sound", format!("clock: {clock}"), clock),
-            state("app", false, "version of the app".into(), self.view().app_version.clone()),
-        ])
+        });
+        Ok(states.collect())
     }
 }
 
-fn lease_words(ended: bool, contact: &str) -> String {
-    if ended { "the lease has ended: connect and sync".into() } else { format!("last contact {contact}") }
+fn lease_words(ended: bool, until: &str) -> String {
+    if ended { "the lease has ended: connect and sync".into() } else { format!("the lease ends {until}") }
 }
 
 /// The configuration for a device that is not enrolled yet: what an app needs to enrol. Nothing is kept.

@@ -102,11 +102,8 @@ pub(crate) fn keep_account(home: &Home) -> Result<(), ClientError> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let moves = [
-        (home.escrow(), "escrow.bin"),
-        (beside(home.journal(), "-wal"), "journal.db-wal"),
-        (home.journal(), JOURNAL),
-    ];
+    let moves =
+        [(home.escrow(), "escrow.bin"), (beside(home.journal(), "-wal"), "journal.db-wal"), (home.journal(), JOURNAL)];
     for (from, to) in moves {
         match std::fs::rename(from, dir.join(to)) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(failed()(e)),

@@ -47,7 +47,7 @@ impl Device {
     }
 
     /// Counts one further, and compares; notes how far the journal is.
-    pub(crate) fn tick(&self) -> Result<(), ClientError> {
+    pub(crate) fn count_state(&self) -> Result<(), ClientError> {
         if self.state.number(doc::COUNTER)?.is_none() {
             // A vault that has come to have one starts now.
             *self.counter.lock().unwrap_or_else(PoisonError::into_inner) = begin(&self.state, &*self.vault)?;

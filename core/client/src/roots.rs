@@ -48,10 +48,7 @@ impl Device {
         former.push(old.root.clone());
         former.drain(..former.len().saturating_sub(MAX_ROOT_STEPS));
         let version = root.root_version;
-        self.state.put_all(&[
-            (doc::ROOT, Some(&encode(&root)?)),
-            (doc::FORMER_ROOTS, Some(&encode(&former)?)),
-        ])?;
+        self.state.put_all(&[(doc::ROOT, Some(&encode(&root)?)), (doc::FORMER_ROOTS, Some(&encode(&former)?))])?;
         *self.trusted.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Trusted { root, former });
         // Killed before this, the next opening sees that the escrow is for another key.
         let journal = zeroize::Zeroizing::new(self.ring().keys.journal);

@@ -1,10 +1,12 @@
 //! What a device says of itself. The JSON of these shapes is in `docs/cli.md`.
 
 use crate::ClientError;
+use crate::Shift;
 use crate::cover;
 use crate::device::{Device, View, Why};
 use beatcheck_model::{Arriving, CoverageState, RecordKind, Timestamp};
 use beatcheck_policy::ClockState;
+use beatcheck_store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -45,12 +47,37 @@ pub struct DeviceStatus {
     pub next_sync: Option<Timestamp>,
     /// Set: files of this device were put back; nothing is answered until the hub was heard and goes on with its account.
     pub rolled_back: bool,
+    /// Locked or not, and what unlocks it.
+    pub unlock: UnlockStatus,
     /// What is to be thought of the clock.
     pub clock: ClockStatus,
     /// Until when a break-glass holds, if one was used.
     pub break_glass_until: Option<Timestamp>,
     /// Bytes that the staging area takes on disk: what was fetched and waits, and what its files keep until they shrink.
     pub staged_bytes: u64,
+}
+
+/// Locked or not, and what unlocks it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlockStatus {
+    /// Whether records can be read.
+    pub unlocked: bool,
+    /// Why nothing can be answered, as a stable code: `locked`, `pin_needed`, `shift_needed`.
+    pub barred: Option<String>,
+    /// Whether a PIN is set.
+    pub pin_set: bool,
+    /// Whether each guess at it needs the vault; if not, a copied store can be guessed at elsewhere.
+    pub pin_mixed: bool,
+    /// Whether the vault's biometric check may stand for it.
+    pub biometric: bool,
+    /// Wrong PINs in a row.
+    pub wrong_pins: u32,
+    /// Seconds until the next can be tried.
+    pub wait_s: u32,
+    /// Minutes without a check after which it locks; 0: never.
+    pub idle_lock_minutes: u32,
+    /// The shift that is on.
+    pub shift: Option<Shift>,
 }
 
 /// What is to be thought of the clock.
@@ -168,10 +195,11 @@ impl Device {
             head_expires: view.head.as_ref().map(|h| h.expires),
             renew_after: renew_after.map(|b| crate::device::decode(&b)).transpose()?,
             compartments: self.compartment_status(&view, now)?,
-            journal: self.journal_status()?,
+            journal: self.journal_status(&view)?,
             late_hits: self.late_hits(&view, now)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             rolled_back: self.is_rolled_back(),
+            unlock: self.unlock_status(&view)?,
             clock: self.clock_status(&view),
             break_glass_until: view.glass.until.filter(|until| now < *until),
             staged_bytes: self.staged_bytes(),
@@ -183,7 +211,7 @@ impl Device {
         // What any purpose of the role permits: the state shown here does not depend on one.
         let purpose = self.any_purpose(view);
         let owed = "status";
-        let why = Why { purpose: &purpose, reason: owed, incident: owed, subject: None };
+        let why = Why { purpose: &purpose, reason: owed, incident: owed, subject: None, before: &[] };
         let permit = self.permit(view, &why, now).ok();
         let mut out = Vec::new();
         for kind in RecordKind::ALL {
@@ -215,6 +243,24 @@ impl Device {
         Ok(out)
     }
 
+    fn unlock_status(&self, view: &View) -> Result<UnlockStatus, ClientError> {
+        let (rule, attempts) = (self.unlock_rule(view), self.attempts()?);
+        let barred = self.barred(view).map(|e| e.code);
+        let shift = self.shift();
+        let ring = self.ring();
+        Ok(UnlockStatus {
+            unlocked: ring.is_open(),
+            barred,
+            pin_set: ring.protection.has_pin(),
+            pin_mixed: ring.protection.pin_is_mixed(),
+            biometric: ring.protection.has_presence(),
+            wrong_pins: attempts.wrong(),
+            wait_s: attempts.wait_s(&rule, self.env.boot()),
+            idle_lock_minutes: rule.idle_lock_minutes,
+            shift,
+        })
+    }
+
     fn clock_status(&self, view: &View) -> ClockStatus {
         let rule = view.policy.as_ref().map(|p| p.clock.clone()).unwrap_or_default();
         let state = match self.time.state(&rule) {
@@ -226,14 +272,20 @@ impl Device {
         ClockStatus { state: state.into(), anchored, unsure_minutes }
     }
 
-    fn journal_status(&self) -> Result<JournalStatus, ClientError> {
+    /// Whether more of the account waits than policy lets pass without a warning.
+    pub(crate) fn journal_is_long(&self, view: &View) -> Result<bool, StoreError> {
+        let warn = view.policy.as_ref().map_or(u64::MAX, |p| p.limits.journal_warn_bytes);
+        Ok(self.journal.stats()?.pending_bytes >= warn.max(1))
+    }
+
+    fn journal_status(&self, view: &View) -> Result<JournalStatus, ClientError> {
         let s = self.journal.stats()?;
         Ok(JournalStatus {
             last_seq: s.last_seq,
             acked: s.acked,
             pending: s.pending,
             pending_bytes: s.pending_bytes,
-            low: s.reserve_low,
+            low: s.reserve_low || self.journal_is_long(view)?,
         })
     }
 

@@ -27,14 +27,21 @@ impl Device {
     }
 
     /// What was checked before; asks nothing of the journal where policy has no limit.
-    pub(crate) fn usage(&self, policy: &Policy, subject: &[u8; 16], now: Timestamp) -> Result<Usage, StoreError> {
+    pub(crate) fn usage(
+        &self,
+        policy: &Policy,
+        subject: &[u8; 16],
+        before: &[[u8; 16]],
+        now: Timestamp,
+    ) -> Result<Usage, StoreError> {
         let (rule, mut usage) = (&policy.unusual_use, Usage::default());
         let count = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+        let same = before.iter().filter(|b| *b == subject).count() as u64;
         if rule.checks_per_hour.is_some() {
-            usage.last_hour = count(self.journal.asked_since(now.plus_secs(-HOUR_S), subject)?.0);
+            usage.last_hour = count(self.journal.asked_since(now.plus_secs(-HOUR_S), subject)?.0 + before.len() as u64);
         }
         if rule.same_subject_per_day.is_some() {
-            usage.same_subject_today = count(self.journal.asked_since(now.plus_secs(-COUNTED_S), subject)?.1);
+            usage.same_subject_today = count(self.journal.asked_since(now.plus_secs(-COUNTED_S), subject)?.1 + same);
         }
         Ok(usage)
     }

@@ -33,8 +33,6 @@ pub struct WipeReport {
     pub journal_pending: u64,
 }
 
-/// Vault keys that go with a wipe, beside the keyring's own: whatever holds or has held a secret of this device.
-const LABELS: [&str; 5] = ["pin", "presence", "records", "shift", "staging"];
 /// Name of the mark that a wipe was put on record.
 const ONCE: &str = "wiped";
 const VERSION: u8 = 1;
@@ -90,7 +88,8 @@ impl Device {
         self.env.step("wipe: closed");
         {
             let mut ring = self.ring();
-            ring.keys.compartments.clear();
+            ring.retain(|_| false);
+            ring.shift = None;
             ring.keys.staging = self.env.random()?;
             match ring.rotate(&self.home, &*self.vault, &self.env) {
                 Err(ClientError::Store(StoreError::Full)) => {
@@ -121,7 +120,7 @@ impl Device {
 /// The rest of a wipe, for which nothing needs to be read any more: all keys but those that sign for the account, all files
 /// but its last words.
 pub(crate) fn destroy(home: &Home, vault: &dyn KeyVault, env: &Env) -> Result<(), ClientError> {
-    for label in keyring::labels(home).into_iter().chain(LABELS.map(String::from)) {
+    for label in keyring::labels(home) {
         vault.destroy(label)?;
         env.step("wipe: key");
     }

@@ -5,6 +5,8 @@ use beatcheck_model::{
 };
 use std::fmt::Write;
 
+/// Code of the note that an answer stands on a break-glass: it is said first.
+const BREAK_GLASS: &str = "break_glass";
 /// Near misses named aloud, at most.
 const NEAR_SAID: usize = 3;
 
@@ -33,6 +35,10 @@ fn on_its_way(c: &Coverage) -> String {
 /// What the officer reads or hears: danger first, never 'clear', silent markers never in it.
 pub(crate) fn text(a: &Answer) -> String {
     let mut t = String::new();
+    let glass = |n: &&Reason| n.code == BREAK_GLASS;
+    if let Some(n) = a.notes.iter().find(glass) {
+        let _ = writeln!(t, "BREAK-GLASS: {}.", n.text);
+    }
     if !a.banner.is_empty() {
         let _ = writeln!(t, "{}", a.banner);
     }
@@ -54,7 +60,7 @@ pub(crate) fn text(a: &Answer) -> String {
             Outcome::Hit | Outcome::Possible => a.hits.iter().take(3).for_each(|h| say_hit(&mut t, h, a.at)),
         }
     }
-    for n in &a.notes {
+    for n in a.notes.iter().filter(|n| !glass(n)) {
         let _ = writeln!(t, "Note: {}.", n.text);
     }
     if a.hits.len() > 3 && a.outcome != Outcome::NoTrace {
@@ -109,12 +115,17 @@ pub(crate) fn unusual(what: &str) -> Reason {
     Reason { code: what.into(), text: text.into() }
 }
 
+/// That much of the account waits: long before checks are refused for it.
+pub(crate) fn journal_low() -> Reason {
+    Reason { code: "journal_low".into(), text: "many checks wait to be accounted for: connect and sync soon".into() }
+}
+
 /// That an answer stands on a break-glass.
 pub(crate) fn break_glass(until: Timestamp) -> Reason {
     let text = format!(
-        "BREAK-GLASS until {until}: the lease has ended; warnings and stolen vehicles only, and all of it is on record"
+        "open until {until}, because the lease has ended; warnings and stolen vehicles only, and all of it is on record"
     );
-    Reason { code: "break_glass".into(), text }
+    Reason { code: BREAK_GLASS.into(), text }
 }
 
 fn say_hit(t: &mut String, h: &Hit, now: Timestamp) {

@@ -112,3 +112,67 @@ fn a_full_disk_uses_the_reserve_and_then_refuses() {
     assert_eq!(append().unwrap(), 3);
     verify_chain(journal.previous_link().unwrap(), &journal.pending(9, usize::MAX).unwrap()).unwrap();
 }
+
+#[test]
+fn an_entry_with_a_name_is_written_once_and_its_order_told_until_it_is_acknowledged() {
+    use beatcheck_model::Timestamp;
+    let dir = tempdir().unwrap();
+    let path = dir.path().join("j");
+    let journal = open(&path);
+    let (first, second) = (compartment(1), compartment(2));
+    let once = |journal: &Journal, name: &str, order, at| {
+        let mut make =
+            |_: usize, seq: u64| Ok(Made { sealed: format!("sealed {seq}").into_bytes(), ..Made::default() });
+        journal.append_once(name, order, Timestamp(at), &mut make)
+    };
+    assert!(once(&journal, "purge/1", Some(first), 7).unwrap());
+    assert!(!once(&journal, "purge/1", Some(first), 8).unwrap());
+    assert!(once(&journal, "wiped", None, 9).unwrap());
+    assert!(once(&journal, "purge/2", Some(second), 6).unwrap());
+    assert_eq!(journal.stats().unwrap().last_seq, 3);
+    // An entry that cannot be made leaves no mark.
+    assert!(journal.append_once("purge/3", None, Timestamp(1), &mut |_, _| Err(StoreError::Closed)).is_err());
+    drop(journal);
+    let journal = open(&path);
+    assert!(!once(&journal, "wiped", None, 9).unwrap(), "after a restart neither");
+    assert!(once(&journal, "purge/3", None, 1).unwrap());
+    assert_eq!(journal.obeyed().unwrap(), [first, second].into());
+    let waiting = journal.receipts(10).unwrap();
+    assert_eq!(waiting.iter().map(|r| (r.order, r.at.0)).collect::<Vec<_>>(), [(second, 6), (first, 7)]);
+    assert_eq!(journal.receipts(1).unwrap(), waiting[..1]);
+    journal.receipts_told(&waiting[..1]).unwrap();
+    assert_eq!(journal.receipts(10).unwrap(), waiting[1..]);
+    assert_eq!(journal.obeyed().unwrap().len(), 2, "told or not");
+}
+
+#[test]
+fn a_journal_says_whether_it_continues_what_is_remembered() {
+    let dir = tempdir().unwrap();
+    let journal = open(&dir.path().join("j"));
+    assert_eq!(journal.continues(0, &genesis(compartment(50))).unwrap(), Some(true));
+    add(&journal, 4).unwrap();
+    let all = journal.pending(10, usize::MAX).unwrap();
+    let end = journal.last_link().unwrap();
+    assert_eq!(end, (4, all[3].hash));
+    assert_eq!(journal.continues(4, &all[3].hash).unwrap(), Some(true));
+    assert_eq!(journal.continues(2, &all[1].hash).unwrap(), Some(true));
+    assert_eq!(journal.continues(2, &all[2].hash).unwrap(), Some(false), "another history");
+    assert_eq!(journal.continues(5, &all[3].hash).unwrap(), Some(false), "its tail is gone");
+    journal.ack(2).unwrap();
+    assert_eq!(journal.continues(2, &all[1].hash).unwrap(), Some(true), "the last that was acknowledged is known");
+    assert_eq!(journal.continues(1, &all[0].hash).unwrap(), None, "one before it is not");
+}
+
+#[test]
+fn numbers_of_the_state_are_counted_and_put_right() {
+    let dir = tempdir().unwrap();
+    let state = beatcheck_store::State::open(&dir.path().join("s"), &key(3)).unwrap();
+    assert_eq!(state.number("n").unwrap(), None);
+    assert_eq!((state.count("n").unwrap(), state.count("n").unwrap()), (1, 2));
+    state.set_number_if("n", 1, 9).unwrap();
+    assert_eq!(state.number("n").unwrap(), Some(2), "it has moved on");
+    state.set_number_if("n", 2, 9).unwrap();
+    assert_eq!(state.count("n").unwrap(), 10);
+    state.put_all(&[("n", Some(b"short"))]).unwrap();
+    assert!(matches!(state.count("n"), Err(StoreError::Corrupt)));
+}

@@ -43,7 +43,7 @@ impl Machine {
         let known = self.grant.as_ref().map(|g| g.grant_version);
         // A wipe that was asked for without an order is asked about until there is one, or it is lifted.
         let held_back = self.grant.as_ref().is_some_and(|g| g.wipe);
-        if known.is_none() || held_back || hint.is_some_and(|h| Some(h) != known) {
+        if known.is_none() || held_back || self.held.asks_again() || hint.is_some_and(|h| Some(h) != known) {
             self.ask.push_back(Want::Grant);
         } else {
             self.after_grant();
@@ -85,6 +85,12 @@ impl Machine {
 
     pub(crate) fn after_grant(&mut self) {
         let Some((head, _)) = &self.head else { return };
+        if self.held.control_only {
+            // What is granted waits for the officer: none of it is whole, so no set is committed.
+            self.begun = true;
+            self.outcome.deferred = self.grant.iter().flat_map(|g| &g.compartments).map(|c| c.id).collect();
+            return;
+        }
         let held = &self.held.compartments;
         let complete = self.grant.iter().flat_map(|g| &g.compartments).all(|c| held.contains_key(&c.id));
         let sound = held.values().all(|h| !h.suspect);

@@ -1,11 +1,11 @@
 //! What goes in and what comes out.
 
 use crate::{FetchFault, Route, RouteKind, SyncFault};
+use beatcheck_model::Timestamp;
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
     CompartmentId, DeviceId, Grant, GrantBundle, Hash32, Manifest, OrderId, Root, RootStep, SegmentRef,
 };
-use beatcheck_model::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is held and known when a sync begins.
@@ -29,12 +29,24 @@ pub struct Held {
     pub policy_version: u64,
     /// When it was signed.
     pub policy_issued: Timestamp,
+    /// The device is locked: account up; policy, withdrawals, purges and wipes down, and nothing else.
+    pub control_only: bool,
+    /// A grant came while it was locked, whose keys could not be kept: it is asked for again, whatever its version.
+    pub grant_owed: bool,
     /// Compartments in the store.
     pub compartments: BTreeMap<CompartmentId, HeldCompartment>,
     /// Dictionaries kept, by hash of their segment.
     pub dictionaries: BTreeSet<Hash32>,
     /// Compartments whose mark index answers already.
     pub indexed: BTreeSet<CompartmentId>,
+}
+
+impl Held {
+    /// Whether the grant in force is to be asked for again.
+    #[must_use]
+    pub const fn asks_again(&self) -> bool {
+        self.grant_owed && !self.control_only
+    }
 }
 
 /// One compartment in the store.

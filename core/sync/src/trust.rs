@@ -92,7 +92,9 @@ impl Trust {
                 Some(named) if named == device => return Some(order.order),
                 Some(_) => {}
                 None if order.issued < enrolled => {}
-                None if to_all.iter().any(|(same, other)| *same == payload && *other != key) => return Some(order.order),
+                None if to_all.iter().any(|(same, other)| *same == payload && *other != key) => {
+                    return Some(order.order);
+                }
                 None => to_all.push((payload, key)),
             }
         }

@@ -5,7 +5,8 @@ use beatcheck_model::Timestamp;
 use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{
-    CompartmentId, CompartmentKey, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, MAX_PURGES, Manifest, ManifestSet, WireError,
+    CompartmentId, CompartmentKey, Grant, GrantBundle, Hash32, Head, MAX_COMPARTMENTS, MAX_PURGES, Manifest,
+    ManifestSet, WireError,
 };
 
 /// Signature, not expired, never backwards; of one version there is only one content.

@@ -19,6 +19,7 @@ const ORIGIN: u32 = 702;
 const ROOT_OF_TRUST: u32 = 704;
 const OS_PATCH_LEVEL: u32 = 706;
 const APPLICATION: u32 = 709;
+const DECIDE: [u32; 5] = [PURPOSE, ORIGIN, ROOT_OF_TRUST, OS_PATCH_LEVEL, APPLICATION];
 /// `KeyPurpose`: the only ones that a TLS key has.
 const SIGN: u64 = 2;
 const VERIFY: u64 = 3;
@@ -221,11 +222,13 @@ const fn months(patch: u64) -> u64 {
     if patch > 999_999 { patch / 100 } else { patch }
 }
 
-/// The fields of an `AuthorizationList`, by tag; the first of each, as the hardware writes none twice.
+/// The fields of an `AuthorizationList`, by tag. Some phones write one twice; what decides must stand there once.
 fn list<'a>(any: &Any<'a>) -> Checked<BTreeMap<u32, &'a [u8]>> {
     let mut out = BTreeMap::new();
     for field in elements(any.data)? {
-        if field.class() != Class::ContextSpecific || out.insert(field.tag().0, field.data).is_some() {
+        let tag = field.tag().0;
+        let again = out.insert(tag, field.data).is_some();
+        if field.class() != Class::ContextSpecific || (again && DECIDE.contains(&tag)) {
             return Err(DAMAGED);
         }
     }

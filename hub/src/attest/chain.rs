@@ -87,8 +87,8 @@ fn signed_by(certificate: &X509Certificate<'_>, issuer: &X509Certificate<'_>) ->
         OID_SIG_ECDSA_WITH_SHA256,
         OID_SIG_ECDSA_WITH_SHA384,
     ];
-    let named = certificate.issuer().as_raw() == issuer.subject().as_raw();
-    if !named || !strong.contains(with) || certificate.verify_signature(Some(issuer.public_key())).is_err() {
+    // By the signature alone: some phones' certificates name the authority above the one that signed them.
+    if !strong.contains(with) || certificate.verify_signature(Some(issuer.public_key())).is_err() {
         return Err("a certificate is not signed by the next");
     }
     Ok(())

@@ -31,6 +31,9 @@ const POINT: usize = 65;
 const MAX_TEXT: usize = 256;
 const MAX_FILE: usize = 1 << 20;
 
+/// How one kind of phone is looked at: setting, attestation, key, challenge, now.
+type Look = fn(&AttestationSetting, &[u8], &[u8], &[u8], Timestamp) -> chain::Checked<Value>;
+
 /// What is asked of phones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -189,15 +192,12 @@ pub(crate) fn verify(
 ) -> Result<String, ApiError> {
     let setting = setting(conn)?;
     let challenge = attestation_challenge(&request.secret);
-    let (roots, look): (_, fn(&AttestationSetting, &[u8], &[u8], &[u8], Timestamp) -> chain::Checked<Value>) =
-        match request.vault.as_str() {
-            "desk" => {
-                return Ok(desk(spki, &challenge, &request.attestation).map_err(refused)?.to_string());
-            }
-            "android-keystore" => (&setting.android_roots_pem, android::verify),
-            "secure-enclave" => (&setting.apple_roots_pem, apple::verify),
-            _ => return Err(unknown("this hub does not know this kind of vault")),
-        };
+    let (roots, look): (_, Look) = match request.vault.as_str() {
+        "desk" => return Ok(desk(spki, &challenge, &request.attestation).map_err(refused)?.to_string()),
+        "android-keystore" => (&setting.android_roots_pem, android::verify),
+        "secure-enclave" => (&setting.apple_roots_pem, apple::verify),
+        _ => return Err(unknown("this hub does not know this kind of vault")),
+    };
     if roots.is_none() {
         if setting.unverified {
             tracing::warn!("a phone was let in on its word: no roots are set");

@@ -64,8 +64,8 @@ pub(super) fn verify(token: &str, kind: Kind, setting: &Setting, keys: &JwkSet, 
     // A token of another kind that the same provider signed must not pass for this one (RFC 8725, 3.11).
     let typ = header.typ.as_deref().map(str::to_ascii_lowercase);
     let typed = match kind {
-        Kind::Id => !typ.is_some_and(|t| t != "jwt"),
-        Kind::Logout => !typ.is_some_and(|t| t != "jwt" && t != "logout+jwt"),
+        Kind::Id => typ.is_none_or(|t| t == "jwt"),
+        Kind::Logout => typ.is_none_or(|t| t == "jwt" || t == "logout+jwt"),
     };
     if !typed {
         return Err(Bad::Token("it is another kind of token"));

@@ -68,7 +68,7 @@ pub struct Order {
     pub cancelled_by: Option<String>,
     /// When the receipt came, of the last device that it means.
     pub obeyed: Option<Timestamp>,
-    /// Devices that it means.
+    /// Devices that it means: of an order to all, those that were neither revoked nor erased before.
     pub meant: u64,
     /// Receipts of them.
     pub receipts: u64,
@@ -107,7 +107,8 @@ impl Hub {
         let mut stmt = conn.prepare(
             "SELECT id, kind, device, compartment, ordered, ordered_by, expires, approved, approved_by, cancelled,
                     cancelled_by, obeyed,
-                    CASE WHEN device IS NULL THEN (SELECT COUNT(*) FROM device d WHERE d.enrolled <= ordered) ELSE 1 END,
+                    CASE WHEN device IS NULL THEN (SELECT COUNT(*) FROM device d WHERE d.enrolled <= ordered
+                        AND d.revoked IS NULL AND (d.wiped IS NULL OR d.wiped >= ordered)) ELSE 1 END,
                     (SELECT COUNT(*) FROM order_receipt r WHERE r.order_id = o.id),
                     (SELECT MAX(received) FROM order_receipt r WHERE r.order_id = o.id)
              FROM device_order o
@@ -156,10 +157,10 @@ impl Hub {
 
 impl Order {
     fn state_at(&self, now: Timestamp) -> OrderState {
-        if self.cancelled.is_some() {
-            OrderState::Cancelled
-        } else if self.obeyed.is_some() {
+        if self.obeyed.is_some() {
             OrderState::Obeyed
+        } else if self.cancelled.is_some() {
+            OrderState::Cancelled
         } else if self.expires.is_some_and(|e| now > e) {
             OrderState::Expired
         } else if self.kind == OrderKind::FleetWipe && self.approved.is_none() {

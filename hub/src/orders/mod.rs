@@ -10,7 +10,7 @@ mod receipts;
 mod wipe;
 
 pub use list::{Order, OrderFilter, OrderKind, OrderState};
-pub(crate) use receipts::{note_receipts, note_report};
+pub(crate) use receipts::{note_receipts, note_report, note_wiped};
 pub(crate) use wipe::sign_again;
 pub use wipe::{FLEET_WIPE_LIFE_S, WIPE_LIFE_S};
 

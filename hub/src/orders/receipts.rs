@@ -38,6 +38,16 @@ pub(crate) fn note_receipts(
     Ok(orders)
 }
 
+/// Ends what is moot once a device has erased itself: nothing is left to purge.
+pub(crate) fn note_wiped(conn: &Connection, device: DeviceId, now: Timestamp) -> Result<(), HubError> {
+    conn.execute(
+        "UPDATE device_order SET cancelled = ?2, cancelled_by = 'wiped'
+         WHERE device = ?1 AND kind = 'purge' AND obeyed IS NULL AND cancelled IS NULL",
+        params![device.0, now.0],
+    )?;
+    Ok(())
+}
+
 /// Notes what a device says of itself: evidence, cut to bounds, for those who look after the fleet.
 pub(crate) fn note_report(conn: &Connection, device: DeviceId, report: &DeviceReport) -> Result<(), HubError> {
     let whole = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);

@@ -42,6 +42,11 @@ impl Hub {
         let mut conn = self.conn()?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         known_device(&tx, device)?;
+        let wiped: bool =
+            tx.query_row("SELECT wiped IS NOT NULL FROM device WHERE id = ?1", [device.0], |r| r.get(0))?;
+        if wiped {
+            return Err(HubError::Refused(format!("device {device} has erased itself already")));
+        }
         let standing: Option<[u8; 16]> = tx
             .query_row(
                 "SELECT id FROM device_order WHERE kind = 'wipe' AND device = ?1 AND obeyed IS NULL AND cancelled IS NULL

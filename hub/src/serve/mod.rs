@@ -8,6 +8,7 @@ mod auth;
 mod catch_up;
 mod error;
 mod pace;
+mod pieces;
 mod range;
 mod repair;
 mod routes;

@@ -4,6 +4,7 @@ use super::ApiError;
 use super::auth::{self, Asker, ENROL, JOURNAL, LOGOUT, NONCE, PROTOCOL_HEADER, Peer, RENEW, SHIFT};
 use super::catch_up::{self, MAX_SYNC_BYTES};
 use super::pace::{self, MAX_IN_FLIGHT, Pace};
+use super::pieces::Pieces;
 use super::range::{Ranged, ranged};
 use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
 use crate::enrol::Device;
@@ -293,10 +294,10 @@ async fn segment(
         let asked = headers.get(header::RANGE).and_then(|v| v.to_str().ok());
         // A range of something else than this would be of no use to anyone; content under a hash never changes.
         let mut response = match ranged(asked, len) {
-            Ranged::Whole => binary(bytes, IMMUTABLE),
+            Ranged::Whole => binary(Body::new(Pieces(bytes.into())), IMMUTABLE),
             Ranged::Part(range) => {
                 let content_range = format!("bytes {}-{}/{len}", range.start, range.end - 1);
-                let mut part = binary(Bytes::from(bytes).slice(range), IMMUTABLE);
+                let mut part = binary(Body::new(Pieces(Bytes::from(bytes).slice(range))), IMMUTABLE);
                 *part.status_mut() = StatusCode::PARTIAL_CONTENT;
                 part.headers_mut().insert(header::CONTENT_RANGE, error_free(&content_range));
                 part

@@ -31,6 +31,7 @@ pub(crate) fn server_config(hub: &Hub, names: &[String]) -> Result<Arc<ServerCon
         .with_single_cert(chain, key)
         .map_err(|e| tls(&e))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.max_fragment_size = Some(super::pieces::PIECE);
     // A resumed session would skip the look at the certificate's dates.
     config.send_tls13_tickets = 0;
     Ok(Arc::new(config))

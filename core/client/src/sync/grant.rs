@@ -7,23 +7,32 @@ use crate::enrol::refusal;
 use crate::keyring::CompartmentKeys;
 use crate::{ClientError, tls};
 use beatcheck_audit::EntryKind;
-use beatcheck_sync::Event;
+use beatcheck_sync::{Event, SyncFault};
 use beatcheck_wire::enrol::{EnrolResponse, RenewRequest};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::{CompartmentId, Grant, GrantBundle};
 use hyper::Method;
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 impl Run<'_> {
     /// Puts a verified grant in force. A compartment that it no longer names is unreadable when this returns: it is
     /// off the shelf, its keys are out of the keyring, and the old vault key is destroyed.
     pub(super) fn adopt(&mut self, grant: &Grant, policy: &Policy, bundle: &GrantBundle) -> Result<Event, ClientError> {
         let device = self.device;
+        let _one = device.adopting.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = device.view();
+        if let Some(newer) = before.policy.as_ref().filter(|p| p.policy_version > policy.policy_version) {
+            // Handed over while this one was on its way.
+            let (found, known) = (policy.policy_version, newer.policy_version);
+            return Ok(Event::Broken(SyncFault::Replayed { what: "policy", found, known }));
+        }
         self.purge(grant, policy)?;
         let before = device.view();
         let mut ring = device.ring();
         // What is still noted as held counts too: after a crash the keys may be gone, and the receipt not yet written.
-        let known = ring.keys.compartments.iter().map(|c| c.id).chain(before.held.keys().copied());
+        let files = ring.files();
+        let known = files.iter().map(|(id, _)| *id).chain(before.held.keys().copied());
         let gone: BTreeSet<CompartmentId> =
             known.filter(|id| !grant.compartments.iter().any(|c| c.id == *id)).collect();
         let names: Vec<String> = gone.iter().map(|id| device.name(id)).collect();
@@ -31,10 +40,12 @@ impl Run<'_> {
             device.shelf.take(id);
         }
         device.env.step("grant: shelf");
-        let files: Vec<_> =
-            gone.iter().filter_map(|id| ring.keys.compartment(id)?.file).map(|f| device.home.record_file(&f)).collect();
-        ring.keys.compartments.retain(|c| !gone.contains(&c.id));
-        for c in &grant.compartments {
+        let gone_files = files.iter().filter(|(id, _)| gone.contains(id)).filter_map(|(_, file)| *file);
+        let files: Vec<_> = gone_files.map(|f| device.home.record_file(&f)).collect();
+        ring.retain(|id| !gone.contains(id));
+        // While it is locked new keys cannot be kept: the grant is asked for again once it is not.
+        let open = ring.is_open();
+        for c in grant.compartments.iter().filter(|_| open) {
             let epochs: Vec<(u32, [u8; 32])> =
                 bundle.keys.iter().filter(|k| k.compartment == c.id).map(|k| (k.epoch, k.key)).collect();
             match ring.keys.compartment_mut(&c.id) {
@@ -74,8 +85,10 @@ impl Run<'_> {
         let held: Vec<String> =
             gone.iter().flat_map(|id| beside.iter().map(move |prefix| format!("{prefix}{id}"))).collect();
         device.arriving(|all| all.retain(|id, _| !gone.contains(id)));
+        let owed = encode(&true)?;
         let mut documents: Vec<(&str, Option<&[u8]>)> =
             vec![(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))];
+        documents.push((doc::GRANT_OWED, (!open).then_some(owed.as_slice())));
         documents.extend(held.iter().map(|name| (name.as_str(), None)));
         device.state.put_all(&documents)?;
         device.reload()?;

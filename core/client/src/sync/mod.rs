@@ -35,7 +35,7 @@ use beatcheck_sync::{Event, Held, HeldCompartment, Machine, SyncFault, Trust};
 use beatcheck_wire::Hash32;
 use beatcheck_wire::catch_up::{self, CatchUpRequest, HeldAt, MAX_ANSWER_BYTES, MAX_HOLD_S};
 use fetch::Asking;
-use link::Link;
+pub(crate) use link::Link;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
@@ -124,6 +124,8 @@ impl Device {
         if self.is_wiped() {
             return Err(ClientError::Wiped);
         }
+        // A shift that is over, or an officer who went away: what is fetched is fetched for who is here.
+        self.tick()?;
         let watch = Stopwatch::start();
         let patience = self.patience_s()?;
         if patience > 0 {
@@ -185,6 +187,8 @@ impl Device {
             if account_taken && report.fault.is_none() {
                 self.re_established()?;
             }
+            self.count_state()?;
+            // What came may forbid what was allowed: a biometric check, a shift.
             self.tick()?;
             report.journal_pending = self.journal.stats()?.pending;
         }
@@ -219,6 +223,8 @@ impl Device {
             policy_version: view.policy.as_ref().map_or(0, |p| p.policy_version),
             policy_issued: view.policy.as_ref().map(|p| p.issued).unwrap_or_default(),
             grant: view.grant.clone(),
+            control_only: !self.is_unlocked(),
+            grant_owed: self.grant_owed()?,
             dictionaries: self.dictionaries()?,
             indexed: self.shelf.indexed().into_iter().collect(),
             ..Held::default()
@@ -244,8 +250,7 @@ impl Device {
     /// Removes record files that no key opens: generations whose building was cut short.
     fn sweep_records(&self) {
         let known: Vec<_> = {
-            let ring = self.ring();
-            ring.keys.compartments.iter().filter_map(|c| c.file).map(|f| self.home.record_file(&f)).collect()
+            self.ring().files().into_iter().filter_map(|(_, file)| file).map(|f| self.home.record_file(&f)).collect()
         };
         let Ok(entries) = std::fs::read_dir(self.home.records()) else { return };
         for entry in entries.flatten() {
@@ -265,14 +270,14 @@ fn question(held: &Held, root_version: u64, options: &SyncOptions) -> CatchUpReq
         head: held.head_hash.unwrap_or_default(),
         set: held.set_hash,
         // One that asks for a wipe without an order is asked about again.
-        grant_version: held.grant.as_ref().filter(|g| !g.wipe).map_or(0, |g| g.grant_version),
+        grant_version: held.grant.as_ref().filter(|g| !g.wipe && !held.asks_again()).map_or(0, |g| g.grant_version),
         held: held
             .compartments
             .iter()
             .filter(|(_, h)| !h.suspect)
             .map(|(id, h)| HeldAt { compartment: *id, manifest: h.manifest_hash, watermark: h.watermark })
             .collect(),
-        max_bytes: MAX_ANSWER_BYTES,
+        max_bytes: if held.control_only { 0 } else { MAX_ANSWER_BYTES },
         hold_s: options.hold_s.min(MAX_HOLD_S),
         root_version,
         policy_version: held.policy_version,

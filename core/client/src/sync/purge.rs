@@ -35,9 +35,10 @@ impl Run<'_> {
         device.env.step("purge: shelf");
         let files: Vec<_> = {
             let mut ring = device.ring();
-            let files = ids.iter().filter_map(|id| ring.keys.compartment(id)?.file).collect();
+            let files =
+                ring.files().into_iter().filter(|(id, _)| ids.contains(id)).filter_map(|(_, file)| file).collect();
             // The segment keys too: a dictionary or a list of marks is sealed under them. The grant brings them again.
-            ring.keys.compartments.retain(|c| !ids.contains(&c.id));
+            ring.retain(|id| !ids.contains(id));
             ring.rotate(&device.home, &*device.vault, &device.env)?;
             files
         };

@@ -143,9 +143,7 @@ impl<'a> Run<'a> {
                 None
             }
             Do::Hold { bundle } => {
-                self.device
-                    .state
-                    .put_all(&[(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))])?;
+                self.device.state.put_all(&[(doc::GRANT, Some(&bundle.grant)), (doc::POLICY, Some(&bundle.policy))])?;
                 self.device.reload()?;
                 None
             }

@@ -45,6 +45,7 @@ impl Device {
         let hold_s = if options.hold_s == 0 { MAX_HOLD_S } else { options.hold_s.min(MAX_HOLD_S) };
         let (mut first, mut wait) = (true, FIRST_WAIT);
         while !stop() {
+            self.tick()?;
             let began = Instant::now();
             let held = SyncOptions { hold_s: if first { 0 } else { hold_s }, ..*options };
             let report = self.sync_over(&link, &held, progress)?;
@@ -66,6 +67,7 @@ impl Device {
             };
             let until = Instant::now() + pause;
             while Instant::now() < until && !stop() {
+                self.tick()?;
                 std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
             }
         }

@@ -255,7 +255,10 @@ impl Journal {
 
 impl Inner {
     /// One durable transaction; on a full disk the reserve is given up and it is tried once more.
-    pub(crate) fn write<T>(&mut self, f: &mut dyn FnMut(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(
+        &mut self,
+        f: &mut dyn FnMut(&Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match self.write_once(f) {
             Err(StoreError::Full) if self.reserve.release() => {
                 tracing::warn!("no space left: the journal's reserve has been given up");
@@ -292,11 +295,7 @@ pub(crate) fn append_in(
         }
         hash = link(&hash, seq, &sealed);
         bytes += sealed.len() as u64;
-        tx.prepare_cached("INSERT INTO entry(seq,hash,sealed) VALUES(?1,?2,?3)")?.execute((
-            seq,
-            &hash[..],
-            &sealed,
-        ))?;
+        tx.prepare_cached("INSERT INTO entry(seq,hash,sealed) VALUES(?1,?2,?3)")?.execute((seq, &hash[..], &sealed))?;
         if let Some(a) = asked {
             tx.prepare_cached("INSERT INTO usage(seq,at,subject) VALUES(?1,?2,?3)")?.execute((
                 int(seq),
@@ -305,8 +304,13 @@ pub(crate) fn append_in(
             ))?;
         }
         if let Some(t) = told {
-            tx.prepare_cached("INSERT INTO told(seq,reference,at,query,told) VALUES(?1,?2,?3,?4,?5)")?
-                .execute((int(seq), t.reference, t.at.0, t.query_json, t.told_json))?;
+            tx.prepare_cached("INSERT INTO told(seq,reference,at,query,told) VALUES(?1,?2,?3,?4,?5)")?.execute((
+                int(seq),
+                t.reference,
+                t.at.0,
+                t.query_json,
+                t.told_json,
+            ))?;
         }
     }
     set_end(tx, "last", seq, &hash)?;

@@ -157,7 +157,7 @@ impl Default for Limits {
 pub struct UnlockRule {
     /// Whether records may only be held under a PIN; without one, checks are refused until it is set.
     pub pin_required: bool,
-    /// Shortest PIN, in characters; a PIN set before is to be changed at the next unlock.
+    /// Shortest PIN, in characters; with a shorter one set, checks are refused until it is changed.
     pub pin_min_length: u32,
     /// Whether the vault's biometric check may stand for the PIN.
     pub biometric_allowed: bool,

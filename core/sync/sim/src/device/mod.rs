@@ -124,6 +124,8 @@ impl Device {
             grant: self.grant.clone(),
             policy_version: self.policy_version,
             policy_issued: Timestamp::default(),
+            control_only: false,
+            grant_owed: false,
             compartments: compartments.collect(),
             dictionaries: self.dictionaries.keys().copied().collect(),
             indexed: self.indexes.keys().copied().collect(),

@@ -1,6 +1,7 @@
 //! A model hub: real signed documents and real segments, kept in maps, and the truth that they stand for.
 
 mod cut;
+mod forged;
 mod publish;
 
 pub(crate) use cut::mark;
@@ -9,12 +10,12 @@ use crate::rng::Rng;
 use beatcheck_model::{Body, Person, Record, RecordId, RecordKind, Timestamp, Vehicle};
 use beatcheck_sync::Trust;
 use beatcheck_wire::digest::{RowDigest, canonical};
-use beatcheck_wire::envelope::{self, DocKind, SigningKey};
+use beatcheck_wire::envelope::{DocKind, SigningKey};
 use beatcheck_wire::policy::Policy;
 use beatcheck_wire::ranges::{RangeSums, RowsAnswer, RowsRequest, SumsAnswer, SumsRequest, range_of};
 use beatcheck_wire::{
     CatalogueRef, CompartmentId, CompartmentKey, Delta, DeviceId, Grant, GrantBundle, GrantedCompartment, Hash32, Head,
-    Manifest, ManifestSet, Root, RootStep, SegmentRef, Snapshot, WipeOrder, record_id,
+    Manifest, ManifestSet, SegmentRef, Snapshot, record_id,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -291,49 +292,6 @@ impl Hub {
             rows.iter().filter(|(id, _)| ask.ranges.contains(&range_of(id))).map(|(_, r)| r).collect();
         let s = self.source(&ask.compartment);
         Some(RowsAnswer { key_epoch: s.keys.len() as u32, segments: s.seal_rows(&wanted, rng) })
-    }
-
-    /// The current head, its time over.
-    pub(crate) fn expired_head(&self) -> Vec<u8> {
-        let (head, _) = &self.heads[self.heads.len() - 1];
-        self.publish.sign(DocKind::Head, &Head { expires: self.now(), ..head.clone() }).unwrap()
-    }
-
-    /// A root that would put the world's keys into other hands: signed by its own key, and not by the one that is trusted.
-    pub(crate) fn forged_root(&self) -> RootStep {
-        let stranger = key(9);
-        let root = Root {
-            root_version: 2,
-            root_key: stranger.verify_key(),
-            publish_key: stranger.verify_key(),
-            grant_key: stranger.verify_key(),
-            policy_key: stranger.verify_key(),
-            audit_key: [0; 32],
-            ca_sha256: [0; 32],
-            issued: self.now(),
-            wipe_keys: vec![stranger.verify_key()],
-        };
-        let signed = stranger.sign(DocKind::Root, &root).unwrap();
-        RootStep { by_old: signed.clone(), by_new: signed }
-    }
-
-    /// The current grant asking for a wipe, signed by the grant key, with an order that no wipe key signed.
-    pub(crate) fn unsigned_wipe(&self) -> GrantBundle {
-        let (bundle, _) = &self.grants[self.grants.len() - 1];
-        let grant: Grant = envelope::open(DocKind::Grant, &bundle.grant, &[self.grant.verify_key()]).unwrap();
-        let now = self.now();
-        let order = WipeOrder { order: self.device, device: Some(self.device), issued: now, expires: now.plus_secs(60) };
-        GrantBundle {
-            grant: self.grant.sign(DocKind::Grant, &Grant { wipe: true, ..grant }).unwrap(),
-            wipe_orders: vec![self.grant.sign(DocKind::WipeOrder, &order).unwrap()],
-            ..bundle.clone()
-        }
-    }
-
-    /// A head with a higher version, not signed by the hub.
-    pub(crate) fn forged_head(&self) -> Vec<u8> {
-        let (head, _) = &self.heads[self.heads.len() - 1];
-        key(9).sign(DocKind::Head, &Head { head_version: u64::MAX, ..head.clone() }).unwrap()
     }
 }
 
