@@ -43,12 +43,19 @@ pub(crate) struct ConsoleServeArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {
     /// Make an account
+    #[command(after_help = "Example:\n  \
+        beatcheck hub console user add --data hub --user ada --role administrator --password-file FILE")]
     Add(UserAddArgs),
     /// Show the accounts
+    #[command(after_help = "Example:\n  beatcheck hub console user list --data hub --json")]
     List(DataArgs),
     /// Remove an account; its sessions are over
+    #[command(after_help = "Example:\n  beatcheck hub console user remove --data hub --user ada")]
     Remove(UserArgs),
     /// Give an account a new password; its sessions are over
+    #[command(
+        after_help = "Example:\n  beatcheck hub console user password --data hub --user ada --password-file FILE"
+    )]
     Password(UserPasswordArgs),
 }
 

@@ -9,6 +9,7 @@ mod checks;
 mod curve;
 mod fair;
 mod figure;
+mod fleet;
 mod hostile;
 mod job;
 mod link;
@@ -33,7 +34,8 @@ use std::path::{Path, PathBuf};
     beatcheck bench --list\n  \
     beatcheck bench main --size 10000\n  \
     beatcheck bench main --runs 3 --json --check\n  \
-    beatcheck bench link --profile edge-lossy --profile 3g-average\n\n\
+    beatcheck bench link --profile edge-lossy --profile 3g-average\n  \
+    beatcheck bench fleet --devices 500 --json\n\n\
     With --json a line a figure: bench, case, metric, value, unit, better (lower or higher), and where they exist goal, \
     peer, peer_value, n and network (bench `link`: tun, or simulated). docs/benches.md says what each means.")]
 pub(crate) struct BenchArgs {
@@ -79,6 +81,9 @@ pub(crate) struct BenchArgs {
     /// Be the alternative's client, as this file says, and print what it took
     #[arg(long, value_name = "FILE", hide = true)]
     fetch_json: Option<PathBuf>,
+    /// How many devices are enrolled before the console is asked (bench `fleet`)
+    #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(50..=20_000))]
+    devices: u32,
     #[command(flatten)]
     link: link::LinkArgs,
     /// Run the rest of the line as one step, and write its time and memory to this file
@@ -103,6 +108,7 @@ struct Setting<'a> {
     records: u64,
     million: bool,
     skip: &'a [String],
+    devices: u32,
     link: &'a link::LinkArgs,
     /// Which of the runs this is, from 1.
     run: u32,
@@ -164,6 +170,12 @@ const BENCHES: &[Bench] = &[
         run: link::run,
         table: link::table,
     },
+    Bench {
+        name: "fleet",
+        about: "every page of the console over HTTPS, with 5,000 devices that enrolled and reported, beside 50 in the same run",
+        run: fleet::run,
+        table: fleet::table,
+    },
 ];
 
 /// What `--list --json` says of a bench.
@@ -215,7 +227,20 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
     let (records, million, skip) = (args.records, args.million, args.skip.as_slice());
     let setting = |dir: &Path| {
         let (size, data, link) = (args.size, &*data, &args.link);
-        (bench.run)(&Setting { dir, size, data, half, misses, svg, records, million, skip, link, run: n })
+        (bench.run)(&Setting {
+            dir,
+            size,
+            data,
+            half,
+            misses,
+            svg,
+            records,
+            million,
+            skip,
+            devices: args.devices,
+            link,
+            run: n,
+        })
     };
     let Some(kept) = &args.dir else {
         let temporary =
