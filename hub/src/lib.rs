@@ -48,7 +48,6 @@ pub use fleet::{CHART_HOURS, FleetCounts, FleetFilter, FleetRow, FleetState, MAX
 pub use ingest::{IngestOptions, IngestReport, Reject};
 pub use init::InitOptions;
 pub use journal::{JournalCheck, JournalFilter, JournalRow};
-pub use journal_page::{JournalLook, JournalPage, MAX_LOOKED};
 pub use kept::KeptAccount;
 pub use keys::{Keys, read_signing_key};
 pub use officers::OfficerStatus;

@@ -5,7 +5,7 @@ use super::{ago, csrf, frame, when};
 use crate::gate::Ask;
 use crate::reply::Reply;
 use crate::session::Who;
-use beatcheck_hub::{EnrolFor, FleetRow, Hub, HubError, Order, OrderFilter, OrderKind, OrderState};
+use beatcheck_hub::{EnrolFor, FleetRow, Hub, HubError, Order, OrderFilter, OrderState};
 use beatcheck_wire::{DeviceId, OrderId};
 use maud::{Markup, html};
 
@@ -43,7 +43,7 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
                         }
                     }
                 }
-                section.card { h2 { "Orders" } (history(&orders)) }
+                section.card { h2 { "Orders" } (super::orders::table(&orders, false)) }
             }
             @if matches!(device.state, "active" | "wipe_ordered") { section.card { h2 { "Give an order" } (forms(who, &device, &names, &orders)) } }
         },
@@ -68,42 +68,6 @@ fn facts(d: &FleetRow, in_force: u64, now: beatcheck_model::Timestamp) -> Markup
     }
 }
 
-fn history(orders: &[Order]) -> Markup {
-    html! {
-        @if orders.is_empty() { p.soft { "None so far." } } @else {
-            table.stack {
-                thead { tr { @for t in ["Ordered", "What", "By", "State", "Receipt"] { th scope="col" { (t) } } } }
-                tbody { @for o in orders { tr {
-                    td data-l="Ordered" { (when(o.ordered)) }
-                    td data-l="What" { span { (kind(o.kind)) @if let Some(c) = &o.compartment { " " (c) } } }
-                    td data-l="By" { (o.ordered_by) }
-                    td data-l="State" { (order_state(o.state)) }
-                    td data-l="Receipt" { @if let Some(at) = o.obeyed { (when(at)) } @else { span.soft { "none" } } }
-                } } }
-            }
-        }
-    }
-}
-
-fn kind(kind: OrderKind) -> &'static str {
-    match kind {
-        OrderKind::Wipe => "Wipe",
-        OrderKind::FleetWipe => "Wipe of all devices",
-        OrderKind::Purge => "Purge of",
-    }
-}
-
-fn order_state(state: OrderState) -> Markup {
-    let (class, text) = match state {
-        OrderState::Proposed => ("warn", "waits for a second person"),
-        OrderState::Open => ("warn", "open"),
-        OrderState::Obeyed => ("good", "obeyed"),
-        OrderState::Cancelled => ("", "taken back"),
-        OrderState::Expired => ("bad", "expired"),
-    };
-    html! { span class={ "tag " (class) } { (text) } }
-}
-
 fn forms(who: &Who, d: &FleetRow, names: &[String], orders: &[Order]) -> Markup {
     let hidden = |act: &str| html! { (csrf(who)) input type="hidden" name="id" value=(d.id); input type="hidden" name="act" value=(act); };
     let sure = |text: &str, id: &str| {
@@ -126,7 +90,7 @@ fn forms(who: &Who, d: &FleetRow, names: &[String], orders: &[Order]) -> Markup 
         @for o in orders.iter().filter(|o| o.device == Some(d.id) && o.state == OrderState::Open) {
             form method="post" action="/device" {
                 (hidden("cancel")) input type="hidden" name="order" value=(o.id);
-                p { b { "Take back: " } (kind(o.kind)) " " (o.compartment.as_deref().unwrap_or("")) ", ordered by " (o.ordered_by) }
+                p { b { "Take back: " } (super::orders::kind(o.kind)) " " (o.compartment.as_deref().unwrap_or("")) ", ordered by " (o.ordered_by) }
                 button.plain { "Take back" }
             }
         }

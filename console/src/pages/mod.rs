@@ -1,8 +1,11 @@
 //! The pages, and what is around each.
 
+mod account;
 mod device;
 mod fleet;
 mod journal;
+mod officers;
+mod orders;
 mod own;
 mod policy;
 mod sources;
@@ -19,6 +22,8 @@ const EVERYBODY: Roles = &ConsoleRole::ALL;
 /// In the menu's order: path, title, function, who may.
 const PAGES: &[(&str, &str, Page, Roles)] = &[
     ("/fleet", "Fleet", fleet::page, &[Administrator]),
+    ("/officers", "Officers", officers::page, &[Administrator]),
+    ("/orders", "Orders", orders::page, &[Administrator]),
     ("/policy", "Policy", policy::page, &[Administrator]),
     ("/sources", "Sources", sources::page, &[Administrator, DataOwner]),
     ("/journal", "Journal", journal::page, &[Auditor]),
@@ -27,7 +32,9 @@ const PAGES: &[(&str, &str, Page, Roles)] = &[
     ("/account", "", own::account, EVERYBODY),
     ("/device", "", device::page, &[Administrator]),
     ("/journal/export", "", journal::export, &[Auditor]),
-    ("/journal/chains", "", journal::chains, &[Auditor]),
+    ("/journal/answer", "", account::answer, &[Auditor]),
+    ("/journal/chains", "", account::chains, &[Auditor]),
+    ("/journal/looks", "", account::looks, &[Auditor]),
 ];
 
 /// The page of a path, and who may open it.
