@@ -322,6 +322,7 @@ pub struct SyncReport {
     pub withdrawn: Vec<String>,
     pub failed: Vec<Failure>,
     pub deferred: Vec<String>,
+    pub locked: bool,
     pub mended: Vec<Mended>,
     pub fault: Option<Failure>,
     pub requests: u32,

@@ -113,7 +113,8 @@ pub(crate) fn sync_line(r: &SyncReport) -> String {
         .collect();
     said.extend(r.withdrawn.iter().map(|name| format!("{name} WITHDRAWN: it cannot be read any more")));
     said.extend(r.mended.iter().map(|m| format!("{} mended, {} rows", m.compartment, m.rows)));
-    said.extend(r.deferred.iter().map(|name| format!("{name} waits for another network")));
+    let what = if r.locked { "the officer: locked" } else { "another network" };
+    said.extend(r.deferred.iter().map(|name| format!("{name} waits for {what}")));
     if let Some(fault) = &r.fault {
         said.push(format!("not reached: {}", fault.code));
     }
@@ -157,8 +158,12 @@ pub(crate) fn sync(s: &mut Screen, r: &SyncReport, now: Timestamp) {
         let how = if m.rebuilt { "fetched anew".to_owned() } else { format!("{} rows fetched again", m.rows) };
         s.line(&format!("Mended: {} was not what was published; {how}.", m.compartment));
     }
+    let why = match r.locked {
+        true => "the officer (locked: policy came, records did not)",
+        false => "another network or day (the budget for this one is spent)",
+    };
     for name in &r.deferred {
-        s.line(&format!("Waits for another network or day: {name} (the budget for this one is spent)."));
+        s.line(&format!("{name} waits for {why}."));
     }
     for name in &r.withdrawn {
         s.styled(Style::Caution, &format!("Withdrawn: {name}. It cannot be read any more."));

@@ -200,11 +200,15 @@ fn what_management_orders_the_device_does() {
     let w = World::new();
     w.hub();
     let serving = Serving::start(&w, "127.0.0.1:0");
-    w.write("pin", "4711\n");
+    w.write("pin", "471100\n");
     let code = w.code();
     let enrol = ["device", "enrol", "--home", "phone", "--hub", &serving.url, "--ca", "hub/ca.pem", "--code", &code];
     let enrolled = w.json(&[&enrol[..], &["--pin-file", "pin"]].concat());
-    w.fails(&["device", "sync", "--home", "phone"], 6, "pin");
+    // Without the PIN it is locked: management reaches it, and nothing is answered.
+    let locked = w.json(&["device", "sync", "--home", "phone"]);
+    assert_eq!((&locked["locked"], locked["deferred"].as_array().unwrap().len()), (&json!(true), 1));
+    w.write("wrong", "000000\n");
+    w.fails(&["device", "sync", "--home", "phone", "--pin-file", "wrong"], 6, "pin");
     let sync = ["device", "sync", "--home", "phone", "--pin-file", "pin"];
     w.ok(&sync);
     w.fails(&[&enrol[..], &["--pin-file", "pin"]].concat(), 7, "already_enrolled");

@@ -144,6 +144,7 @@ impl Device {
         let transport = Arc::clone(&link.transport);
         let before = transport.meter.now();
         let (held, relay) = (self.held()?, self.relay_link());
+        let locked = held.control_only;
         let asking = Arc::new(Asking {
             transport: Arc::clone(&transport),
             time: Arc::clone(&self.time),
@@ -204,6 +205,7 @@ impl Device {
         report.took_ms = watch.micros() / 1000;
         report.complete = report.fault.is_none() && report.failed.is_empty() && report.deferred.is_empty() && !wiped;
         report.wiped = wiped;
+        report.locked = locked;
         if !wiped {
             self.note_spent(options.network, report.bytes_down)?;
         }

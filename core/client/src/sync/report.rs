@@ -57,8 +57,12 @@ pub struct SyncReport {
     pub withdrawn: Vec<String>,
     /// Compartments that could not be brought forward.
     pub failed: Vec<Failure>,
-    /// Compartments that wait for a network that is not paid for by volume, or for another day: policy's budget is spent.
+    /// Compartments that wait: for a network that is not paid for by volume or another day, as policy's budget is spent; or, where
+    /// `locked` is set, for the officer.
     pub deferred: Vec<String>,
+    /// Set: the device was locked, so that it fetched no records; `deferred` says which wait for the officer.
+    #[serde(default)]
+    pub locked: bool,
     /// Compartments whose stored rows were not what was published, and that were mended.
     pub mended: Vec<Mended>,
     /// Why the sync as a whole ended early, if it did.
