@@ -39,7 +39,13 @@ pub(crate) fn sync(args: &SyncArgs, context: &Context) -> Result<Exit, Failure> 
     };
     let options = SyncOptions { network, ..SyncOptions::default() };
     if args.watch {
-        return watch(&device, &options, args.for_s, context);
+        let exit = watch(&device, &options, args.for_s, context)?;
+        drop(device);
+        if exit == Exit::NotEnrolled {
+            // As below: the order is obeyed, and its receipt need not wait for somebody to sync by hand.
+            let _ = Device::send_last_words(&home.home, vault, context.env());
+        }
+        return Ok(exit);
     }
     let bar = Bar::new("connecting");
     let report = device.sync_with(&options, &|p| bar.sync(p));

@@ -63,7 +63,7 @@ fn rebuilt(one: &Rebuilt, ask: &Ask) -> Markup {
                 dt { "Not seen by the role" } dd { @match &one.hidden {
                     None => span.tag.warn { "not known any more" },
                     Some(groups) if groups.is_empty() => "nothing was hidden",
-                    Some(groups) => (groups.iter().map(|g| name_of(g)).collect::<Vec<_>>().join(", ")),
+                    Some(groups) => (groups.iter().map(name_of).collect::<Vec<_>>().join(", ")),
                 } }
                 dt { "Device" } dd { span.id { (one.row.device) } ", entry " (one.row.seq) }
             }
@@ -91,7 +91,11 @@ fn name_of<T: serde::Serialize>(value: &T) -> String {
 
 fn record(r: &RebuiltRecord, ask: &Ask) -> Markup {
     let mut fields = Vec::new();
-    if let Some(value) = r.record.as_ref().and_then(|r| serde_json::to_value(r).ok()) {
+    if let Some(mut value) = r.record.as_ref().and_then(|r| serde_json::to_value(r).ok()) {
+        if let Value::Object(all) = &mut value {
+            // They stand in the title and the link.
+            all.retain(|name, _| name != "id" && name != "version");
+        }
         flatten("", &value, &mut fields);
     }
     html! {
@@ -109,14 +113,19 @@ fn record(r: &RebuiltRecord, ask: &Ask) -> Markup {
     }
 }
 
-/// Fields of a record, with their path; what is empty is left out.
+/// Fields of a record, with their path; what is empty or 0 says nothing and is left out.
 fn flatten(path: &str, value: &Value, out: &mut Vec<(String, String)>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path} {name}") };
+    let below = |name: &str| match name {
+        // Of a record's kind, which is plain from its fields.
+        "body" | "Vehicle" | "Person" | "Variant" => path.to_owned(),
+        _ => format!("{path} {}", name.replace('_', " ")).trim_start().to_owned(),
+    };
     match value {
         Value::Null => {}
-        Value::Object(fields) => fields.iter().for_each(|(n, v)| flatten(&below(&n.replace('_', " ")), v, out)),
+        Value::Object(fields) => fields.iter().for_each(|(n, v)| flatten(&below(n), v, out)),
         Value::Array(all) => all.iter().for_each(|v| flatten(path, v, out)),
         Value::String(text) if text.is_empty() => {}
+        Value::Number(n) if n.as_u64() == Some(0) => {}
         Value::String(text) => out.push((path.to_owned(), text.clone())),
         other => out.push((path.to_owned(), other.to_string())),
     }
@@ -234,7 +243,7 @@ mod tests {
         let mut out = Vec::new();
         flatten(
             "",
-            &serde_json::json!({"name": {"first": "Jo", "other": null}, "marks": ["a", "b"], "year": 1984}),
+            &serde_json::json!({"name": {"first": "Jo", "other": null}, "body": {"Person": {"marks": ["a", "b"]}}, "year": 1984, "flags": 0}),
             &mut out,
         );
         out.sort();

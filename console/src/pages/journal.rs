@@ -13,6 +13,8 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 const DAY_S: i64 = 24 * 3600;
+/// An entry that came in so much later than it happened says so.
+const LATE_S: i64 = 300;
 /// Fields of the search, by which a page is found again.
 const FIELDS: [&str; 11] =
     ["why", "officer", "reference", "record", "device", "purpose", "event", "since", "until", "text", "unusual"];
@@ -233,7 +235,7 @@ fn table(rows: &[AccountRow], ask: &Ask) -> Markup {
             tbody { @for r in rows {
                 @let (event, reference, rest) = told(r);
                 tr {
-                    td data-l="Happened" { span { (when(r.happened)) @if r.received != r.happened { " " small { "received " (when(r.received)) } } } }
+                    td data-l="Happened" { span { (when(r.happened)) @if r.received.secs_since(r.happened) >= LATE_S { " " small { "received " (when(r.received)) } } } }
                     td data-l="Officer" { @match &r.entry { Some(e) => span { (e.officer) " " small { (e.role) } }, None => span.tag.bad { "does not open" } } }
                     td data-l="Event" { span { (event) @if r.unsigned { " " span.tag.warn { "kept account" } } } }
                     td data-l="Reference" { @if !reference.is_empty() {

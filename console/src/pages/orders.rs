@@ -24,9 +24,13 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
         "Orders",
         &html! {
             h1 { "Orders" }
-            p.lead { "An order counts as obeyed only by its device's receipt. " b { (open.len()) } " wait." }
+            p.lead { "An order counts as obeyed only by its device's receipt." }
             @if let Some(said) = said { p.say.good role="status" { (said) } }
-            section.card data-live { h2 { "The newest" } (table(&orders, true)) }
+            section.card data-live {
+                h2 { "The newest" }
+                (table(&orders, true))
+                p.soft { "Without a receipt so far: " (open.len()) }
+            }
             section.card {
                 h2 { "Wipe of all devices" }
                 @match proposed {
@@ -44,7 +48,7 @@ fn proposal(who: &Who, active: u64) -> Markup {
         form method="post" action="/orders" {
             (csrf(who)) input type="hidden" name="act" value="propose";
             label for="number" { "Devices in use, as a number, so that it is no slip (" (active) ")" }
-            div.row { input #number name="number" inputmode="numeric" autocomplete="off" required maxlength="9"; }
+            div.fields { input #number name="number" inputmode="numeric" autocomplete="off" required maxlength="9"; }
             p { button.bad { "Propose to wipe all devices" } }
         }
     }

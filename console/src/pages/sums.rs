@@ -16,7 +16,7 @@ const HOURS: usize = 24;
 
 pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
     let until = day(ask.field("until"))?.unwrap_or_else(|| hub.now()).plus_secs(1);
-    let since = day(ask.field("since"))?.unwrap_or_else(|| until.plus_secs(-DAYS * DAY_S));
+    let since = day(ask.field("since"))?.unwrap_or_else(|| until.plus_secs(-(DAYS - 1) * DAY_S));
     let sums = hub.aggregates(since, until)?;
     let input = |name: &str, title: &str, value: String| html! { div { label for=(name) { (title) } input id=(name) name=(name) type="date" value=(value); } };
     let tables: [(&str, &[Cell]); 7] = [
@@ -41,8 +41,10 @@ pub(super) fn page(hub: &Hub, who: &Who, ask: &Ask) -> Result<Reply, HubError> {
                 button { "Show" }
             } }
             @if sums.waiting > 0 { p.say.warn { (sums.waiting) " entries are not counted yet." } }
-            section.card { h2 { "Checks by day" } (days(&sums)) }
-            section.card { h2 { "Checks by hour of the day (UTC)" } (hours(&sums)) }
+            div.two {
+                section.card { h2 { "Checks by day" } (days(&sums)) }
+                section.card { h2 { "Checks by hour of the day (UTC)" } (hours(&sums)) }
+            }
             div.two { @for (title, cells) in tables { section.card { h2 { (title) } (table(cells)) } } }
         },
     )))
@@ -57,7 +59,7 @@ fn days(sums: &Aggregates) -> Markup {
         *value = sums.by_day.iter().find(|c| c.value == name).map_or(0, |c| c.n);
     }
     let (sum, left): (u64, u64) = (values.iter().sum(), sums.by_day.iter().map(|c| c.left_out).sum());
-    let says = format!("{sum} checks on {count} days; {left} hours with too few to be told are left out.");
+    let says = format!("Checks told on {count} days: {sum}. Hours left out because too few were made in them: {left}.");
     chart::bars(&values, &first.date().to_string(), &sums.until.plus_secs(-1).date().to_string(), &says)
 }
 
@@ -68,8 +70,12 @@ fn hours(sums: &Aggregates) -> Markup {
             *slot = cell.n;
         }
     }
-    let most = values.iter().zip(0..).max().map_or(0, |m: (&u64, usize)| m.1);
-    chart::bars(&values, "00", "23", &format!("Most checks are made from {most:02} to {:02} o'clock.", most + 1))
+    let most: (&u64, usize) = values.iter().zip(0..).max().unwrap_or((&0, 0));
+    let says = match most {
+        (0, _) => "No hour has enough checks to be told.".to_owned(),
+        (_, hour) => format!("Most checks are made from {hour:02} to {:02} o'clock.", hour + 1),
+    };
+    chart::bars(&values, "00", "23", &says)
 }
 
 fn table(cells: &[Cell]) -> Markup {
