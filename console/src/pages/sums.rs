@@ -82,7 +82,7 @@ fn table(cells: &[Cell]) -> Markup {
     html! {
         @if cells.is_empty() { p.soft { "None." } } @else { table {
             thead { tr { th scope="col" { "What" } th scope="col" { "Number" } th scope="col" { "Days not told" } } }
-            tbody { @for c in cells { tr { td { (c.value.replace('_', " ")) } td.num { (c.n) } td.num { (c.left_out) } } } }
+            tbody { @for c in cells { tr { td { (c.value.replace('_', " ")) } td.num { @if c.n > 0 { (c.n) } @else { span.soft { "not told" } } } td.num { (c.left_out) } } } }
         } }
     }
 }

@@ -15,7 +15,7 @@ use super::{Setting, doing};
 use crate::exit::Failure;
 use crate::output::Screen;
 use beatcheck_fixtures::Spec;
-use beatcheck_hub::{Hub, ServeOptions, Server, SystemClock};
+use beatcheck_hub::{FleetFilter, Hub, ServeOptions, Server, SystemClock};
 use client::{Trust, broken};
 use pages::{Page, World};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,6 +29,8 @@ const FEW: u32 = 50;
 const REQUESTS: usize = 30;
 /// Devices that enrol at one time.
 const AT_ONCE: usize = 4;
+/// Purges that wait, so that there are orders to be shown.
+const PURGES: u64 = 100;
 /// A page takes no longer than this, at the median.
 const GOAL_MS: f64 = 200.0;
 const RECORDS: u64 = 500;
@@ -40,6 +42,9 @@ const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST
 /// What a fleet of one size took.
 struct Taken {
     enrolled_s: f64,
+    /// Seconds to open and index the whole account, and its entries.
+    indexed_s: f64,
+    entries: u64,
     /// By page: milliseconds of each request, and bytes of the page.
     pages: Vec<(Page, Vec<f64>, usize)>,
 }
@@ -51,10 +56,14 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
     let small: &'static str = "50 devices";
     let case = format!("fleet of {}", setting.devices);
     let each = |taken: &Taken, n: u32| taken.enrolled_s * 1e3 / f64::from(n);
+    let index = |taken: &Taken| taken.indexed_s * 1e3 / taken.entries.max(1) as f64;
     let mut out = vec![
         Figure::lower(&case, "enrolled, with a batch of its account, each", each(&many, setting.devices), "ms")
             .peer(small, each(&few, FEW))
             .n(setting.devices as usize),
+        Figure::lower(&case, "account opened and indexed, an entry", index(&many), "ms")
+            .peer(small, index(&few))
+            .n(usize::try_from(many.entries).unwrap_or(usize::MAX)),
     ];
     for ((page, mut times, bytes), (_, mut beside, small_bytes)) in many.pages.into_iter().zip(few.pages) {
         let n = times.len();
@@ -92,6 +101,14 @@ async fn fleet(dir: &Path, devices: u32) -> Result<Taken, Failure> {
     drop(stop);
     let _ = serving.await;
 
+    for device in hub.fleet(&FleetFilter { limit: PURGES, ..FleetFilter::default() })?.0 {
+        hub.order_purge(device.id, "vehicles", "bench")?;
+    }
+    // A search would do it bit by bit, and the pages' times be those of the index.
+    let begun = Instant::now();
+    let entries = hub.account_index()?.entries;
+    let indexed_s = begun.elapsed().as_secs_f64();
+
     let world = World::begin(hub, trust, some).await?;
     let mut pages = Vec::new();
     for page in pages::PAGES {
@@ -100,7 +117,7 @@ async fn fleet(dir: &Path, devices: u32) -> Result<Taken, Failure> {
         pages.push((*page, times, bytes));
     }
     world.end().await;
-    Ok(Taken { enrolled_s, pages })
+    Ok(Taken { enrolled_s, indexed_s, entries, pages })
 }
 
 /// Enrols all and lets each hand in its account; one of them, to be looked at.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 const PASSWORD: &str = "not a secret of anybody";
-/// The first request to a page is not counted: it reads what the others find in memory, and indexes the account.
+/// The first request to a page is not counted: it reads what the others find in memory.
 const WARMING: usize = 1;
 
 /// A page that is asked for.
