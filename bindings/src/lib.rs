@@ -204,7 +204,8 @@ impl Device {
     }
 
     /// Stays in contact until [`Device::stop_watch`]: blocks; for a thread of its own, in the foreground. What happens is
-    /// pulled with [`Device::next_event`].
+    /// pulled with [`Device::next_event`]. It returns by itself when the device was wiped: send what is left of the account
+    /// then ([`send_last_words`]), and the receipt with it.
     ///
     /// # Errors
     /// As [`Device::sync`].

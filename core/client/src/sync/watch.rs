@@ -30,7 +30,7 @@ impl Device {
     /// that left something undone (a budget, a compartment that failed) after a minute.
     ///
     /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), or
-    /// when the device was wiped.
+    /// when the device was wiped: what is left of its account is then for the caller to send ([`Device::send_last_words`]).
     ///
     /// # Errors
     /// As [`Device::sync`].
