@@ -18,7 +18,7 @@ pub const MAX_SESSIONS: usize = 1_000;
 pub const WRONG_A_MINUTE: usize = 5;
 /// Wrong passwords a minute for all names together.
 pub const WRONG_A_MINUTE_ALL: usize = 60;
-/// Requests of one session in [`WINDOW`].
+/// Requests of one session in ten seconds.
 pub const REQUESTS: u32 = 200;
 const WINDOW: Duration = Duration::from_secs(10);
 const MINUTE: Duration = Duration::from_secs(60);
