@@ -202,7 +202,9 @@ pub(crate) fn problems(
     }
     for code in explained.codes.keys() {
         match (given.contains_key(code), explained.elsewhere.contains_key(code)) {
-            (false, false) => say(format!("code `{code}` of codes.toml is given by nothing: say under [elsewhere] where")),
+            (false, false) => {
+                say(format!("code `{code}` of codes.toml is given by nothing: say under [elsewhere] where"))
+            }
             (false, true) if !source(code) => say(format!("code `{code}` stands nowhere in core/client any more")),
             _ => {}
         }
@@ -239,8 +241,10 @@ mod tests {
         Self::Wire(WireError::BadSignature(_)) => "bad_signature", Self::Wire(_) => "malformed" } } }"#;
     const CLIENT: &str = r#"impl ClientError { pub const fn code(&self) -> &'static str { match self {
         Self::Pin => "pin", Self::Vault(_) => "vault", Self::Sync(f) => f.code() } } }"#;
-    const DENIED: &str = r#"impl Denied { fn code(&self) -> &'static str { match self { Self::Left => "withdrawn" } } }"#;
-    const MAPPING: &str = "impl From<ClientError> for ApiError { fn from(e: ClientError) -> Self { let code = e.code(); match e {
+    const DENIED: &str =
+        r#"impl Denied { fn code(&self) -> &'static str { match self { Self::Left => "withdrawn" } } }"#;
+    const MAPPING: &str =
+        "impl From<ClientError> for ApiError { fn from(e: ClientError) -> Self { let code = e.code(); match e {
         ClientError::Pin | ClientError::Vault(client::VaultError::Locked) => Self::Locked { code },
         ClientError::Sync(SyncFault::Cancelled) => { Self::Suspended { code } }
         ClientError::Sync(_) => Self::Hub { code }, ClientError::Vault(_) => Self::Storage { code } } } }";
@@ -271,7 +275,9 @@ mod tests {
             elsewhere: BTreeMap::from([("not_synced".into(), "Answer::error".into())]),
             command_only: BTreeSet::from(["usage".into()]),
         };
-        let cli = of_cli("# A\n\n## Error codes\n| code |\n|---|\n| `pin` | 6 |\n| `not_synced` | 4 |\n| `usage` | 2 |\n\n### B\n| `x` |\n");
+        let cli = of_cli(
+            "# A\n\n## Error codes\n| code |\n|---|\n| `pin` | 6 |\n| `not_synced` | 4 |\n| `usage` | 2 |\n\n### B\n| `x` |\n",
+        );
         (given, explained, cli)
     }
 

@@ -177,4 +177,3 @@ fn has(code: &str, wanted: &str) -> bool {
 fn is_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
-

@@ -1,7 +1,7 @@
 //! Rust's documentation as Markdown for people who write no Rust: links lead to the reference, names are camelCase.
 
 use crate::language::camel;
-use crate::surface::{Surface, What};
+use crate::surface::{Field, Surface, What};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -30,14 +30,20 @@ pub(crate) fn shown(path: &str) -> String {
 }
 
 impl Links<'_> {
-    /// A text as blocks of Markdown on a page. `within` is the type whose text it is, for `Self::`.
+    /// A text as blocks of Markdown on a page. `within` is what it is the text of: `Answer`, `Device::sync`, `recover`.
     pub(crate) fn text(&self, docs: &str, page: &str, within: &str) -> String {
         let (mut out, mut fenced, mut title) = (Vec::new(), false, None::<String>);
         for line in docs.trim().lines() {
             if line.trim_start().starts_with("```") {
                 let language = line.trim().trim_start_matches('`');
                 // What rustdoc is told about an example is of no use here.
-                let opens = if fenced { "```" } else if is_rust(language) { "```rust" } else { line.trim() };
+                let opens = if fenced {
+                    "```"
+                } else if is_rust(language) {
+                    "```rust"
+                } else {
+                    line.trim()
+                };
                 out.push(opens.to_owned());
                 fenced = !fenced;
             } else if fenced {
@@ -58,7 +64,9 @@ impl Links<'_> {
     /// A text in one line, for a table's cell.
     pub(crate) fn cell(&self, docs: &str, page: &str, within: &str) -> Result<String, String> {
         if docs.contains("```") {
-            return Err(format!("{within}: an example cannot stand in a table: move it to the type's or call's own text"));
+            return Err(format!(
+                "{within}: an example cannot stand in a table: move it to the type's or call's own text"
+            ));
         }
         let text = self.text(docs, page, within);
         let paragraphs = text.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
@@ -100,8 +108,11 @@ impl Links<'_> {
         if code.starts_with("docs/") && code.ends_with(".md") && self.root.join(code).is_file() {
             return format!("[{code}](../{})", &code["docs/".len()..]);
         }
-        let path = code.trim_end_matches("()").replace("Self::", &format!("{within}::"));
-        let path = path.replace('.', "::");
+        if !meant_as_link && self.is_own_name(code, within) {
+            return format!("`{}`", camel(code));
+        }
+        let within = within.split("::").next().unwrap_or_default();
+        let path = code.trim_end_matches("()").replace("Self::", &format!("{within}::")).replace('.', "::");
         let parts: Vec<&str> = path.split("::").filter(|p| !matches!(*p, "crate" | "self" | "super")).collect();
         let parts = match parts.as_slice() {
             [first, others @ ..] if first.starts_with("beatcheck") => others,
@@ -126,6 +137,19 @@ impl Links<'_> {
             Some((there, anchor)) if there == page => format!("[`{}`](#{anchor})", shown(&found)),
             Some((there, anchor)) => format!("[`{}`]({there}#{anchor})", shown(&found)),
             None => format!("`{}`", shown(&found)),
+        }
+    }
+
+    /// Whether a text says this of what it is about: a parameter of the call, or a field of the type.
+    fn is_own_name(&self, code: &str, within: &str) -> bool {
+        let (of, call) = within.split_once("::").map_or((within, None), |(of, call)| (of, Some(call)));
+        let Some(item) = self.surface.items.get(of) else { return false };
+        let named = |fields: &[Field]| fields.iter().any(|f| f.name == code);
+        match (call.and_then(|call| item.calls.get(call)), &item.what) {
+            (Some(call), _) | (None, What::Function(call)) => named(&call.inputs),
+            (None, What::Record(fields)) => named(fields),
+            (None, What::Enum(variants)) => variants.iter().any(|v| named(&v.fields)),
+            _ => false,
         }
     }
 

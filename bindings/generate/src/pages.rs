@@ -11,6 +11,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use uniffi_meta::Type;
 
 /// What `pages.toml` says.
 #[derive(Debug, Deserialize)]
@@ -36,7 +37,7 @@ struct Section {
     title: String,
     #[serde(default)]
     text: String,
-    /// `Answer`, `Device::sync`, or `KeyVault::*` for all its calls.
+    /// `Answer`, `Device::sync`, `recover`.
     #[serde(default)]
     items: Vec<String>,
     /// Whether the table of codes stands here.
@@ -54,14 +55,12 @@ pub(crate) struct Sources<'a> {
     pub(crate) root: &'a Path,
 }
 
-const NOTE: &str = "<!-- Written by `cargo xtask api --write` from the library and its source: change those, not this. -->\n";
+const NOTE: &str =
+    "<!-- Written by `cargo xtask api --write` from the library and its source: change those, not this. -->\n";
 
 /// The pages by their file names, or what is to be put right.
 pub(crate) fn write(layout: &str, from: &Sources<'_>) -> Result<BTreeMap<String, String>, Vec<String>> {
-    let mut layout: Layout = toml::from_str(layout).map_err(|e| vec![format!("pages.toml: {e}")])?;
-    for section in layout.page.iter_mut().flat_map(|p| &mut p.section) {
-        section.items = section.items.iter().flat_map(|item| spread(item, from.surface)).collect();
-    }
+    let layout: Layout = toml::from_str(layout).map_err(|e| vec![format!("pages.toml: {e}")])?;
     let places = places(&layout, from.surface)?;
     let links = Links { surface: from.surface, places, root: from.root.to_owned() };
     let writer = Writer { from, links: &links };
@@ -73,15 +72,6 @@ pub(crate) fn write(layout: &str, from: &Sources<'_>) -> Result<BTreeMap<String,
     Ok(pages)
 }
 
-/// `KeyVault::*` as its calls.
-fn spread(item: &str, surface: &Surface) -> Vec<String> {
-    let calls = item.strip_suffix("::*").and_then(|of| Some((of, surface.items.get(of)?)));
-    match calls {
-        Some((of, item)) => item.calls.keys().map(|call| format!("{of}::{call}")).collect(),
-        None => vec![item.to_owned()],
-    }
-}
-
 /// Where each item stands: page and anchor.
 fn places(layout: &Layout, surface: &Surface) -> Result<BTreeMap<String, (String, String)>, Vec<String>> {
     let mut wanted: BTreeSet<String> = BTreeSet::new();
@@ -89,20 +79,25 @@ fn places(layout: &Layout, surface: &Surface) -> Result<BTreeMap<String, (String
         wanted.insert(name.clone());
         wanted.extend(item.calls.keys().map(|call| format!("{name}::{call}")));
     }
-    let (mut problems, mut places, mut anchors) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    let (mut problems, mut places) = (Vec::new(), BTreeMap::new());
     for page in &layout.page {
+        let mut taken: BTreeMap<String, usize> = BTreeMap::from([(slug(&page.title), 1)]);
+        // The second heading of a page that would have the same anchor gets `-1`, as on GitHub.
+        let mut anchor = |heading: &str| {
+            let anchor = slug(heading);
+            let times = taken.entry(anchor.clone()).or_default();
+            *times += 1;
+            if *times == 1 { anchor } else { format!("{anchor}-{}", *times - 1) }
+        };
         for section in &page.section {
-            let headings = [section.title.clone()].into_iter().chain(section.items.iter().map(|item| shown(item)));
-            for anchor in headings.map(|heading| slug(&heading)) {
-                if !anchors.insert((page.file.clone(), anchor.clone())) {
-                    problems.push(format!("pages.toml: two headings of {} are #{anchor}", page.file));
-                }
-            }
+            places.insert(format!("# {}", section.title), (page.file.clone(), anchor(&section.title)));
             for item in &section.items {
                 if !wanted.contains(item) {
                     problems.push(format!("pages.toml places {item}, which the library does not export"));
                 }
-                places.insert(item.clone(), (page.file.clone(), slug(&shown(item))));
+                if places.insert(item.clone(), (page.file.clone(), anchor(&shown(item)))).is_some() {
+                    problems.push(format!("pages.toml places {item} twice"));
+                }
             }
         }
     }
@@ -124,9 +119,11 @@ impl Writer<'_> {
         for page in &layout.page {
             let _ = writeln!(out, "\n## [{}]({})\n", page.title, page.file);
             for section in &page.section {
-                let items: Vec<_> = section.items.iter().map(|i| self.links.mention(i, true, "README.md", "")).collect();
+                let items: Vec<_> =
+                    section.items.iter().map(|i| self.links.mention(i, true, "README.md", "")).collect();
                 let after = if items.is_empty() { String::new() } else { format!(": {}", items.join(", ")) };
-                let _ = writeln!(out, "- [{}]({}#{}){after}", section.title, page.file, slug(&section.title));
+                let (_, anchor) = &self.links.places[&format!("# {}", section.title)];
+                let _ = writeln!(out, "- [{}]({}#{anchor}){after}", section.title, page.file);
             }
         }
         out
@@ -153,7 +150,7 @@ impl Writer<'_> {
     fn item(&self, path: &str, page: &str) -> Result<String, String> {
         let surface = self.from.surface;
         if let Some((of, call)) = path.split_once("::") {
-            return self.call(&surface.items[of].calls[call], of, page);
+            return self.call(&surface.items[of].calls[call], path, of, page);
         }
         let item = &surface.items[path];
         let docs = self.links.text(item.docs.as_deref().unwrap_or_default(), page, path);
@@ -163,7 +160,7 @@ impl Writer<'_> {
             let _ = writeln!(out, "Kotlin: `{}`, Swift: `{}`.\n", names[0], names[1]);
         }
         match &item.what {
-            What::Function(call) => return self.call(call, "", page),
+            What::Function(call) => return self.call(call, path, "", page),
             What::Object | What::Trait => {
                 let _ = writeln!(out, "{docs}");
             }
@@ -181,9 +178,9 @@ impl Writer<'_> {
         Ok(out)
     }
 
-    fn call(&self, call: &Call, of: &str, page: &str) -> Result<String, String> {
+    fn call(&self, call: &Call, path: &str, of: &str, page: &str) -> Result<String, String> {
         let surface = self.from.surface;
-        let docs = self.links.text(call.docs.as_deref().unwrap_or_default(), page, of);
+        let docs = self.links.text(call.docs.as_deref().unwrap_or_default(), page, path);
         let mut out = String::new();
         for language in Language::ALL {
             let _ = writeln!(out, "```{}", language.fence());
@@ -192,13 +189,37 @@ impl Writer<'_> {
             }
             let signature = language.call(surface, call, true)?;
             let _ = match (language, call.kind) {
-                (Language::Kotlin, CallKind::Constructor) => writeln!(out, "{signature} // {of}.{}(...)", camel(&call.name)),
+                (Language::Kotlin, CallKind::Constructor) => {
+                    writeln!(out, "{signature} // as {of}.{}(...)", camel(&call.name))
+                }
                 (Language::Swift, CallKind::Constructor) => writeln!(out, "static {signature}"),
                 _ => writeln!(out, "{signature}"),
             };
             let _ = writeln!(out, "```");
         }
-        Ok(format!("{out}\n{docs}\n"))
+        Ok(format!("{out}\n{docs}\n{}", self.types_of(call, of, page)))
+    }
+
+    /// Where to read on: the types that a call takes and gives, but not the one that it is a call of.
+    fn types_of(&self, call: &Call, of: &str, page: &str) -> String {
+        let used = call.inputs.iter().map(|f| &f.ty).chain(&call.output).chain(&call.error).flat_map(Type::iter_types);
+        let mut names: Vec<&str> = Vec::new();
+        for name in used.filter_map(Type::name).filter(|name| *name != of) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let links: Vec<_> = names.iter().map(|name| self.links.mention(name, true, page, "")).collect();
+        if links.is_empty() { String::new() } else { format!("\nTypes: {}\n", links.join(", ")) }
+    }
+
+    /// A type in a table: as it is written, and leading to what is written about it.
+    fn typed(&self, written: &str, ty: &Type, page: &str) -> String {
+        match ty.iter_types().filter_map(Type::name).find_map(|name| self.links.places.get(name)) {
+            Some((there, anchor)) if there == page => format!("[`{written}`](#{anchor})"),
+            Some((there, anchor)) => format!("[`{written}`]({there}#{anchor})"),
+            None => format!("`{written}`"),
+        }
     }
 
     /// Fields, a line each. Their names are the same in both languages.
@@ -206,10 +227,13 @@ impl Writer<'_> {
         let surface = self.from.surface;
         let mut out = "| field | Kotlin | Swift | |\n|---|---|---|---|\n".to_owned();
         for field in fields {
-            let [kotlin, swift] = Language::ALL.map(|l| l.field(surface, field, true));
-            let ty = |field: String| field.split_once(": ").map(|(_, ty)| ty.to_owned()).unwrap_or_default();
+            let mut cells = Vec::new();
+            for language in Language::ALL {
+                let written = language.field(surface, field, true)?;
+                cells.push(self.typed(written.split_once(": ").map_or("", |(_, ty)| ty), &field.ty, page));
+            }
             let docs = self.links.cell(field.docs.as_deref().unwrap_or_default(), page, of)?;
-            let _ = writeln!(out, "| `{}` | `{}` | `{}` | {docs} |", camel(&field.name), ty(kotlin?), ty(swift?));
+            let _ = writeln!(out, "| `{}` | {} | {docs} |", camel(&field.name), cells.join(" | "));
         }
         Ok(out.trim_end().to_owned())
     }
@@ -223,7 +247,8 @@ impl Writer<'_> {
             let mut spelt = Vec::new();
             for language in Language::ALL {
                 let name = language.variant(error, flat, &variant.name);
-                let before = if language == Language::Swift { String::new() } else { language.type_name(surface, of) };
+                let short = language == Language::Swift && !error;
+                let before = if short { String::new() } else { language.type_name(surface, of) };
                 let fields = if alike { Vec::new() } else { language.fields(surface, &variant.fields, true)? };
                 let fields = if fields.is_empty() { String::new() } else { format!("({})", fields.join(", ")) };
                 spelt.push(format!("`{before}.{name}{fields}`"));
@@ -255,7 +280,8 @@ impl Writer<'_> {
         for (code, text) in &self.from.explained.codes {
             let places = self.from.given.get(code).into_iter().flatten();
             let places: Vec<_> = places.map(|place| self.links.mention(place, true, page, "")).collect();
-            let _ = writeln!(out, "| `{code}` | {} | {} |", places.join(", "), self.links.cell(text, page, "codes.toml")?);
+            let _ =
+                writeln!(out, "| `{code}` | {} | {} |", places.join(", "), self.links.cell(text, page, "codes.toml")?);
         }
         Ok(out)
     }

@@ -43,7 +43,8 @@ pub(crate) fn text(surface: &Surface) -> String {
             What::Enum(variants) => {
                 for v in variants {
                     let fields: Vec<_> = v.fields.iter().map(field).collect();
-                    let fields = if fields.is_empty() { String::new() } else { format!(" {{ {} }}", fields.join(", ")) };
+                    let fields =
+                        if fields.is_empty() { String::new() } else { format!(" {{ {} }}", fields.join(", ")) };
                     line(&mut out, &format!("{kind} {name} variant {}{fields}", v.name));
                 }
             }

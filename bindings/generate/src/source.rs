@@ -1,5 +1,6 @@
 //! Documentation that UniFFI does not carry: that of types which the bindings take from `beatcheck-model` and
-//! `beatcheck-client`. It is read where it is written, in the Rust source.
+//! `beatcheck-client`. It is read where it is written, in the Rust source. Where the bindings declare a type once more
+//! (the key vault is one), the core's text is the contract, so it is the one that is shown.
 //!
 //! A type is found by its name; where two have it, by its fields. Macros are not expanded: a type that one declares is
 //! not seen, and then it is a hole of the reference, which is an error.
@@ -62,13 +63,23 @@ impl Source {
                     let declared = Declared { docs: docs(&e.attrs), members: members.collect() };
                     self.types.entry(e.ident.to_string()).or_default().push(declared);
                 }
+                syn::Item::Trait(t) if matches!(t.vis, Visibility::Public(_)) => {
+                    let members = t.items.iter().filter_map(|item| match item {
+                        syn::TraitItem::Fn(f) => {
+                            Some(Member { name: f.sig.ident.to_string(), docs: docs(&f.attrs), fields: Vec::new() })
+                        }
+                        _ => None,
+                    });
+                    let declared = Declared { docs: docs(&t.attrs), members: members.collect() };
+                    self.types.entry(t.ident.to_string()).or_default().push(declared);
+                }
                 syn::Item::Mod(m) => self.walk(m.content.as_ref().map_or(&[], |(_, items)| items)),
                 _ => {}
             }
         }
     }
 
-    /// Fills in what the surface has no documentation of.
+    /// Gives the surface the documentation of what is declared here.
     pub(crate) fn fill(&self, surface: &mut Surface) -> Result<(), String> {
         for (name, item) in &mut surface.items {
             let Some(found) = self.types.get(name) else { continue };
@@ -145,27 +156,38 @@ fn is_of(declared: &Declared, item: &Item) -> bool {
             names(&declared.members) == own
         }
         What::Alias(_) => true,
-        What::Function(_) | What::Object | What::Trait => false,
+        What::Trait => {
+            declared.members.len() == item.calls.len()
+                && declared.members.iter().all(|m| item.calls.contains_key(&m.name))
+        }
+        What::Function(_) | What::Object => false,
     }
 }
 
 fn fill(item: &mut Item, declared: &Declared) {
-    fn fields(fields: &mut [Field], declared: &[Member]) {
-        for (field, member) in fields.iter_mut().zip(declared) {
-            field.docs = field.docs.take().or_else(|| member.docs.clone());
-        }
+    fn take(own: &mut Option<String>, from: &Member) {
+        *own = from.docs.clone().or_else(|| own.take());
     }
-    item.docs = item.docs.take().or_else(|| declared.docs.clone());
+    fn fields(fields: &mut [Field], declared: &[Member]) {
+        fields.iter_mut().zip(declared).for_each(|(field, member)| take(&mut field.docs, member));
+    }
+    item.docs = declared.docs.clone().or_else(|| item.docs.take());
     match &mut item.what {
         What::Record(own) => fields(own, &declared.members),
         What::Enum(variants) => {
             for (variant, member) in variants.iter_mut().zip(&declared.members) {
-                variant.docs = variant.docs.take().or_else(|| member.docs.clone());
+                take(&mut variant.docs, member);
                 if variant.fields.len() == member.fields.len() {
                     fields(&mut variant.fields, &member.fields);
                 }
             }
         }
-        _ => {}
+        _ => {
+            for member in &declared.members {
+                if let Some(call) = item.calls.get_mut(&member.name) {
+                    take(&mut call.docs, member);
+                }
+            }
+        }
     }
 }
