@@ -206,6 +206,13 @@ impl Surface {
                 What::Function(_) | What::Object | What::Trait | What::Alias(_) => {}
             }
         }
+        for (of, call) in self.every_call() {
+            let docs = call.docs.as_deref().unwrap_or_default();
+            if call.error.is_some() && !docs.lines().any(|line| line.trim() == "# Errors") {
+                let of = of.map(|of| format!("{of}::")).unwrap_or_default();
+                holes.push(format!("{of}{} can fail and does not say how: write a section `# Errors`", call.name));
+            }
+        }
         holes
     }
 }

@@ -140,6 +140,19 @@ fn a_hole_is_found_and_the_source_fills_it() {
 }
 
 #[test]
+fn a_call_that_fails_without_saying_how_is_found() {
+    let mut said = sound();
+    for one in &mut said {
+        if let Metadata::Method(m) = one {
+            m.docstring = Some("Checks.".into());
+        }
+    }
+    let holes = Surface::of(said).unwrap().holes();
+    assert_eq!(holes.len(), 1);
+    assert!(holes[0].starts_with("Device::check_it can fail"));
+}
+
+#[test]
 fn a_changed_signature_is_another_snapshot() {
     let before = snapshot::text(&surface());
     let after = snapshot::text(&changed());
