@@ -4,7 +4,7 @@
 //! off; what takes long is a command of its own that the README names. Advisories are left out unless asked for: they need
 //! the network, and a check that depends on the day cannot be repeated.
 
-use std::io::{BufRead, BufReader, Write};
+use crate::totals::{Printed, Totals, counted};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -19,12 +19,26 @@ pub(crate) enum Step {
     Test,
     Api,
     Python,
+    Kotlin,
+    Swift,
+    Guides,
     Doc,
 }
 
 impl Step {
-    const ALL: [Self; 8] =
-        [Self::Fmt, Self::Tidy, Self::Clippy, Self::Deny, Self::Test, Self::Api, Self::Python, Self::Doc];
+    const ALL: [Self; 11] = [
+        Self::Fmt,
+        Self::Tidy,
+        Self::Clippy,
+        Self::Deny,
+        Self::Test,
+        Self::Api,
+        Self::Python,
+        Self::Kotlin,
+        Self::Swift,
+        Self::Guides,
+        Self::Doc,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -35,6 +49,9 @@ impl Step {
             Self::Test => "test",
             Self::Api => "api",
             Self::Python => "python",
+            Self::Kotlin => "kotlin",
+            Self::Swift => "swift",
+            Self::Guides => "guides",
             Self::Doc => "doc",
         }
     }
@@ -76,52 +93,24 @@ impl Options {
     }
 }
 
-/// Tests counted from what `cargo test` printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Totals {
-    passed: u64,
-    failed: u64,
-    ignored: u64,
-}
-
-impl Totals {
-    /// Adds a `test result:` line; other lines change nothing.
-    fn add(&mut self, line: &str) {
-        let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) else {
-            return;
-        };
-        for part in counts.split(';') {
-            let Some((number, what)) = part.trim().split_once(' ') else { continue };
-            let Ok(number) = number.parse::<u64>() else { continue };
-            match what {
-                "passed" => self.passed += number,
-                "failed" => self.failed += number,
-                "ignored" => self.ignored += number,
-                _ => {}
-            }
-        }
-    }
-}
-
 /// Runs the chosen steps; true if all passed. The last line printed is the tests' totals.
 pub(crate) fn run(root: &Path, options: &Options) -> bool {
     let began = Instant::now();
     let earlier = options.since.map_or(Duration::ZERO, |since| {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(Duration::from_secs(since))
     });
-    let mut totals = None;
+    let mut totals: Option<Totals> = None;
     let mut times: Vec<(Step, Duration)> = Vec::new();
     let mut failed = None;
     for &step in &options.steps {
         println!("== {}", step.name());
         let step_began = Instant::now();
-        let passed = match step {
-            Step::Test => {
-                let (passed, counted) = test(root);
-                totals = Some(counted);
+        let passed = match tests(root, step) {
+            Some((passed, counted)) => {
+                totals = Some(totals.unwrap_or_default().and(counted));
                 passed
             }
-            other => run_one(root, other, options.online),
+            None => run_one(root, step, options.online),
         };
         times.push((step, step_began.elapsed()));
         if !passed {
@@ -155,38 +144,35 @@ pub(crate) fn run_one(root: &Path, step: Step, online: bool) -> bool {
         Step::Tidy => super::tidy::run(root),
         Step::Clippy => succeeds(cargo(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         Step::Deny => deny(root, online),
-        Step::Test => test(root).0,
         Step::Api => super::api::run(root, false),
         Step::Python => super::python::run(root),
+        Step::Test | Step::Kotlin | Step::Swift | Step::Guides => tests(root, step).is_some_and(|(passed, _)| passed),
         Step::Doc => succeeds(cargo(root).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
     }
 }
 
-fn test(root: &Path) -> (bool, Totals) {
-    let mut totals = Totals::default();
-    let mut command = cargo(root);
-    command.args(["test", "--workspace", "--no-fail-fast"]).stdout(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(problem) => {
-            eprintln!("xtask: cargo test did not start: {problem}");
-            return (false, totals);
+/// The steps that count tests, and what they ran.
+fn tests(root: &Path, step: Step) -> Option<(bool, Totals)> {
+    let script = |words: &[&str]| {
+        // A debug build of the whole workspace is what the steps before have left, and what the scripts build too.
+        if !succeeds(cargo(root).args(["build", "--workspace"])) {
+            return (false, Totals::default());
         }
+        let mut command = clean(Command::new(root.join(words[0])), root);
+        command.args(&words[1..]).env("BEATCHECK_ARTIFACTS", super::python::target(root).join("debug"));
+        counted(command, Printed::ByScript)
     };
-    if let Some(output) = child.stdout.take() {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::new();
-        // Bytes, not `lines()`: a test may print what is not UTF-8, and that must not end the reading.
-        while output.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            totals.add(&String::from_utf8_lossy(&line));
-            // A reader that went away (`| head`) does not stop the tests from being counted.
-            let _ = std::io::stdout().write_all(&line);
-            line.clear();
+    match step {
+        Step::Test => {
+            let mut command = cargo(root);
+            command.args(["test", "--workspace", "--no-fail-fast"]);
+            Some(counted(command, Printed::ByCargo))
         }
+        Step::Kotlin => Some(script(&["script/test-kotlin"])),
+        Step::Swift => Some(script(&["script/test-swift", "--if-possible"])),
+        Step::Guides => Some(script(&["script/follow-guides"])),
+        _ => None,
     }
-    let passed = child.wait().is_ok_and(|status| status.success());
-    // No test at all is a failure: a run that found nothing to do must not look like one that passed.
-    (passed && totals.failed == 0 && totals.passed > 0, totals)
 }
 
 fn deny(root: &Path, online: bool) -> bool {
@@ -252,27 +238,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn totals_are_summed_over_binaries() {
-        let mut totals = Totals::default();
-        for line in [
-            "running 4 tests\n",
-            "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n",
-            "test result: FAILED. 2 passed; 5 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s\n",
-            "a test that prints 9 passed; 9 failed\n",
-        ] {
-            totals.add(line);
-        }
-        assert_eq!(totals, Totals { passed: 5, failed: 5, ignored: 1 });
-    }
-
-    #[test]
     fn options_choose_steps() {
         assert_eq!(Options::parse(&[]).unwrap().steps, Step::ALL);
         assert_eq!(Options::parse(&["--only", "deny", "--online"]).unwrap().steps, [Step::Deny]);
-        assert_eq!(
-            Options::parse(&["--from", "test"]).unwrap().steps,
-            [Step::Test, Step::Api, Step::Python, Step::Doc]
-        );
+        assert_eq!(Options::parse(&["--from", "test"]).unwrap().steps, Step::ALL[4..]);
         assert_eq!(Options::parse(&["--since", "17"]).unwrap().since, Some(17));
     }
 

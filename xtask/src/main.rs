@@ -12,6 +12,7 @@ mod api;
 mod check;
 mod python;
 mod tidy;
+mod totals;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
