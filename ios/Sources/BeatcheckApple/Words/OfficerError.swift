@@ -23,6 +23,8 @@ public struct OfficerError: Sendable, Equatable {
             self.init(error)
         case let error as ApiError:
             self.init(error)
+        case let error as SystemTooOld:
+            self.init("This phone is too old", error.text, "system_too_old", .callSupport)
         default:
             // Its text is not looked at: nobody has reviewed it.
             self.init("That did not work", "Try again. If it keeps failing, tell support.", "unknown", .tryAgain)
