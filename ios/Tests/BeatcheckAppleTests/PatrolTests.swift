@@ -33,7 +33,11 @@ final class PatrolTests: XCTestCase {
     func testFromNothingToAnAnswer() async throws {
         let (hub, model) = try await enrolled()
         defer { hub.end() }
-        XCTAssertEqual(model.screen, .unlock, "\(String(describing: model.error))")
+        // Who has just chosen the PIN is not asked for it.
+        XCTAssertEqual(model.screen, .patrol, "\(String(describing: model.error))")
+        try await model.beatcheck?.lock()
+        await model.start()
+        XCTAssertEqual(model.screen, .unlock)
         await model.unlock(pin: "000000")
         XCTAssertEqual(model.error?.step, .unlock)
         XCTAssertEqual(model.screen, .unlock)
@@ -84,6 +88,20 @@ final class PatrolTests: XCTestCase {
         XCTAssertEqual(model.screen, .unlock)
         await model.beatcheck?.close()
         await following.value
+    }
+
+    func testAPauseIsNoErrorOnTheScreen() async throws {
+        let (hub, model) = try await enrolled()
+        defer { hub.end() }
+        try await model.beatcheck?.pause()
+        await model.start()
+        await model.sync(over: .unmetered)
+        XCTAssertNil(model.error)
+        XCTAssertEqual(model.screen, .patrol)
+        try await model.beatcheck?.resume()
+        await model.start()
+        XCTAssertNil(model.error)
+        await model.beatcheck?.close()
     }
 
     func testAWipedPhoneAsksToBeEnrolled() async throws {

@@ -193,6 +193,8 @@ public final class PatrolModel {
             if !purposes.contains(purpose) { purpose = purposes.first ?? "" }
             biometrics = status.unlock.biometric
             screen = status.unlock.unlocked ? .patrol : .unlock
+        } catch BeatcheckError.suspended {
+            // The app is in the background, or about to be: it is looked at again when it comes back.
         } catch {
             fail(error)
         }
