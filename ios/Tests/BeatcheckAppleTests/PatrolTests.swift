@@ -25,6 +25,12 @@ final class PatrolTests: XCTestCase {
         return (hub, model)
     }
 
+    private func setPolicy(_ hub: HubProcess, _ rest: String) throws {
+        let file = hub.root.appendingPathComponent("policy-\(UUID().uuidString).toml")
+        try "[roles.patrol]\ncompartments = ['*']\npurposes = [\"traffic_stop\"]\n\(rest)\n".write(to: file, atomically: true, encoding: .utf8)
+        try hub.run("policy", "set", file.path)
+    }
+
     private func type(_ plate: String, _ model: PatrolModel) {
         model.plate.clear()
         plate.forEach { model.plate.press($0) }
@@ -88,6 +94,57 @@ final class PatrolTests: XCTestCase {
         XCTAssertEqual(model.screen, .unlock)
         await model.beatcheck?.close()
         await following.value
+    }
+
+    func testWherePolicyWantsAShiftTheShiftIsAskedForAndNotThePin() async throws {
+        let (hub, model) = try await enrolled()
+        defer { hub.end() }
+        try setPolicy(hub, "[session]\nshift_key = true\nmax_hours = 8")
+        await model.sync(over: .unmetered)
+        XCTAssertEqual(model.screen, .startShift)
+        try await model.beatcheck?.lock()
+        await model.start()
+        XCTAssertEqual(model.screen, .unlock)
+        await model.unlock(pin: "482915")
+        XCTAssertEqual(model.screen, .startShift, "\(String(describing: model.error))")
+        await model.startShift()
+        XCTAssertNil(model.error)
+        XCTAssertEqual(model.screen, .patrol)
+        XCTAssertTrue(model.onShift)
+        await model.sync(over: .unmetered)
+        type(try hub.stolenPlate(), model)
+        await model.checkPlate()
+        XCTAssertEqual(model.answer?.heading, "HIT")
+        await model.endShift()
+        XCTAssertNil(model.answer)
+        // A shift that ends locks as well.
+        XCTAssertEqual(model.screen, .unlock)
+        await model.unlock(pin: "482915")
+        XCTAssertEqual(model.screen, .startShift)
+        // Without the hub none can be started, and the screen says why.
+        hub.stop()
+        await model.startShift()
+        XCTAssertEqual(model.error?.step, .syncLater)
+        XCTAssertEqual(model.screen, .startShift)
+        await model.beatcheck?.close()
+    }
+
+    func testWherePolicyWantsAPinOneIsChosen() async throws {
+        let (hub, model) = try await enrolled(pin: "")
+        defer { hub.end() }
+        XCTAssertEqual(model.screen, .patrol)
+        XCTAssertFalse(model.hasPin)
+        try setPolicy(hub, "[unlock]\npin_required = true\npin_min_length = 6")
+        await model.sync(over: .unmetered)
+        XCTAssertEqual(model.screen, .choosePin)
+        await model.choosePin(new: "12")
+        XCTAssertNotNil(model.error)
+        XCTAssertEqual(model.screen, .choosePin)
+        await model.choosePin(new: "482915")
+        XCTAssertNil(model.error)
+        XCTAssertTrue(model.hasPin)
+        XCTAssertEqual(model.screen, .patrol)
+        await model.beatcheck?.close()
     }
 
     func testAPauseIsNoErrorOnTheScreen() async throws {
