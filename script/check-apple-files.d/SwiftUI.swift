@@ -185,7 +185,7 @@ public enum Edge: Sendable {
 }
 public struct TextInputAutocapitalization: Sendable { public static let characters = Self(), never = Self() }
 public struct AccessibilityChildBehavior: Sendable { public static let ignore = Self(), combine = Self(), contain = Self() }
-public struct AccessibilityTraits: Sendable { public static let isHeader = Self(), updatesFrequently = Self(), isButton = Self() }
+public struct AccessibilityTraits: Sendable { public static let isHeader = Self(), updatesFrequently = Self(), isButton = Self(), isSelected = Self() }
 public struct NotificationPublisher {}
 extension NotificationCenter {
     public func publisher(for name: Notification.Name, object: AnyObject? = nil) -> NotificationPublisher { fatalError() }

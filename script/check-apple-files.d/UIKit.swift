@@ -46,6 +46,13 @@ public enum UIBackgroundFetchResult: UInt, Sendable { case newData, noData, fail
     ) -> Bool
 }
 
+/// In Apple's they are optional requirements.
+extension UIApplicationDelegate {
+    public func application(_ a: UIApplication, didFinishLaunchingWithOptions o: [UIApplication.LaunchOptionsKey: Any]?) -> Bool { true }
+    public func application(_ a: UIApplication, didReceiveRemoteNotification u: [AnyHashable: Any]) async -> UIBackgroundFetchResult { .noData }
+    public func application(_ a: UIApplication, shouldAllowExtensionPointIdentifier e: UIApplication.ExtensionPointIdentifier) -> Bool { true }
+}
+
 @MainActor open class UIScreen: NSObject, @unchecked Sendable {
     public class var main: UIScreen { fatalError() }
     open var isCaptured: Bool { fatalError() }

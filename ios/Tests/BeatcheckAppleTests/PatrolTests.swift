@@ -147,6 +147,31 @@ final class PatrolTests: XCTestCase {
         await model.beatcheck?.close()
     }
 
+    func testAnAnswerGetsOlderWhileItIsLookedAt() async throws {
+        let hub = try HubProcess()
+        defer { hub.end() }
+        let clock = Clock()
+        let model = PatrolModel(home: hub.home("phone"), vault: try hub.vault("phone"), now: { clock.now })
+        await model.start()
+        let options = try hub.options("phone")
+        let settings = ManagedSettings(hubUrl: options.hub, hubCaPem: options.caPem, asset: nil)
+        await model.enrol(code: options.code, pin: "482915", settings: settings, appVersion: "1.0")
+        type(try hub.stolenPlate(), model)
+        await model.checkPlate()
+        let fresh = try XCTUnwrap(model.answer)
+        clock.pass(3 * 86400)
+        await model.minute()
+        let old = try XCTUnwrap(model.answer)
+        XCTAssertEqual(old.heading, fresh.heading)
+        XCTAssertNotEqual(old.freshness, fresh.freshness)
+        XCTAssertNotEqual(old.cards.first?.provenance, fresh.cards.first?.provenance)
+        try await model.beatcheck?.lock()
+        await model.minute()
+        XCTAssertNil(model.answer)
+        XCTAssertEqual(model.screen, .unlock)
+        await model.beatcheck?.close()
+    }
+
     func testAPauseIsNoErrorOnTheScreen() async throws {
         let (hub, model) = try await enrolled()
         defer { hub.end() }
@@ -180,4 +205,12 @@ final class PatrolTests: XCTestCase {
         XCTAssertTrue(why.text.contains("Update it to 18.2"))
         XCTAssertNil(model.beatcheck)
     }
+}
+
+/// A clock for the screen alone: the device has its own.
+private final class Clock: @unchecked Sendable {
+    private let lock = NSLock()
+    private var ahead: TimeInterval = 0
+    var now: Date { lock.withLock { Date(timeIntervalSinceNow: ahead) } }
+    func pass(_ seconds: TimeInterval) { lock.withLock { ahead += seconds } }
 }

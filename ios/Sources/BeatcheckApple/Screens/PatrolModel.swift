@@ -24,7 +24,12 @@ public final class PatrolModel {
     /// Why the officer asks; one of `purposes`.
     public var purpose = "" { didSet { changed() } }
     public private(set) var purposes: [String] = [] { didSet { changed() } }
-    public private(set) var answer: AnswerScreen? { didSet { changed() } }
+    public private(set) var answer: AnswerScreen? {
+        didSet {
+            if answer == nil { given = nil }
+            changed()
+        }
+    }
     public private(set) var error: OfficerError? { didSet { changed() } }
     /// A check, an unlock or an enrolment is under way.
     public private(set) var busy = false { didSet { changed() } }
@@ -46,6 +51,8 @@ public final class PatrolModel {
     private let home: URL
     private let vault: any KeyVault
     private let now: @Sendable () -> Date
+    /// What `answer` shows, to be told anew as it gets older.
+    private var given: Answer?
     /// Answers come in the order of their questions: a late one of an earlier question is not shown.
     private var question = 0
 
@@ -191,8 +198,18 @@ public final class PatrolModel {
             let new = try await ask(beatcheck, why)
             guard mine == self.question else { return }
             self.answer = AnswerScreen(new, now: self.now())
+            self.given = new
             if new.error?.code == "locked" { self.screen = .unlock }
         }
+    }
+
+    /// A minute has passed: ages on the screen are told anew, and the device locks itself if it is time to. For a timer.
+    public func minute() async {
+        if let given { answer = AnswerScreen(given, now: now()); self.given = given }
+        guard let beatcheck else { return }
+        _ = try? await beatcheck.tick()
+        await refresh()
+        if screen == .unlock { forget() }
     }
 
     /// The officer is done with this answer.
