@@ -8,6 +8,8 @@
 //! [`Device::next_event`], so that no callback comes in on a foreign thread.
 
 mod error;
+mod events;
+mod lifecycle;
 mod manage;
 mod session;
 mod shapes;
@@ -15,27 +17,24 @@ mod vault;
 
 pub use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, GlassBroken, JournalStatus, KeyedState,
-    LateHit, ManagedApplied, ManagedSettings, Mended, Network, PolicyTaken, Recovered, Severity, Shift, SyncReport,
-    UnlockStatus, WipeReport,
+    LateHit, Lifecycle, ManagedApplied, ManagedSettings, Mended, Network, PolicyTaken, Recovered, Severity, Shift,
+    SyncReport, UnlockStatus, WipeReport,
 };
 pub use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
     PersonQuery, Reason, RecordKind, Sex, ShownMarker, Timestamp, VehicleQuery, WarningsState,
 };
 pub use error::ApiError;
+pub use events::SyncEvent;
 pub use manage::{Why, managed_configuration};
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;
-use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 uniffi::setup_scaffolding!();
-
-/// Events that wait to be pulled, at most: beyond, the oldest go (each is also in the report or the status).
-const MAX_EVENTS: usize = 256;
 
 /// What enrolment needs.
 #[derive(Clone, uniffi::Record)]
@@ -60,70 +59,23 @@ pub struct EnrolOptions {
     pub id_token: String,
 }
 
-/// Something that happened during a sync.
-#[derive(Clone, Debug, PartialEq, uniffi::Enum)]
-pub enum SyncEvent {
-    /// Connecting to the hub.
-    Connecting,
-    /// Bytes fetched, of those planned so far.
-    Fetched {
-        /// Fetched.
-        bytes: u64,
-        /// Planned.
-        of: u64,
-        /// Bytes a second of late.
-        bytes_per_s: u64,
-    },
-    /// Rows being applied.
-    Applying {
-        /// Compartment's name.
-        compartment: String,
-        /// Rows done.
-        rows: u64,
-        /// Of so many.
-        of: u64,
-    },
-    /// A compartment answers from its new state.
-    Usable {
-        /// Compartment's name.
-        compartment: String,
-    },
-    /// A compartment's list of marks answers: what is on it is possible, until its records have come.
-    MarksUsable {
-        /// Compartment's name.
-        compartment: String,
-    },
-    /// Waiting before the next try.
-    Waiting {
-        /// Milliseconds.
-        ms: u64,
-    },
-    /// An answer given earlier has changed: tell the officer.
-    LateHit {
-        /// What.
-        hit: LateHit,
-    },
-}
-
 /// An enrolled device.
+///
+/// Hold one, for the life of the app's process; every function may be called from any thread.
 #[derive(uniffi::Object)]
 pub struct Device {
-    inner: client::Device,
-    events: Mutex<VecDeque<SyncEvent>>,
+    inner: client::Handle,
     stop: AtomicBool,
 }
 
 impl Device {
     fn wrap(inner: client::Device) -> Arc<Self> {
-        Arc::new(Self { inner, events: Mutex::default(), stop: AtomicBool::new(false) })
+        Arc::new(Self { inner: client::Handle::new(inner), stop: AtomicBool::new(false) })
     }
 
-    fn put(&self, event: SyncEvent) {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        if events.len() == MAX_EVENTS {
-            events.pop_front();
-        }
-        events.push_back(event);
+    /// The device behind its gate.
+    fn using(&self) -> Result<client::Using<'_>, ApiError> {
+        Ok(self.inner.using()?)
     }
 }
 
@@ -165,7 +117,7 @@ impl Device {
     /// # Errors
     /// [`ApiError::NotAccounted`] if the check could not be put on record: then nothing may be shown.
     pub fn check_vehicle(&self, query: VehicleQuery, why: Why) -> Result<Answer, ApiError> {
-        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Vehicle(query)))?)
+        Ok(self.using()?.check(&why.ask(beatcheck_model::Query::Vehicle(query)))?)
     }
 
     /// Checks a person by any of name, date of birth or identifier. As [`Device::check_vehicle`].
@@ -173,7 +125,7 @@ impl Device {
     /// # Errors
     /// As [`Device::check_vehicle`].
     pub fn check_person(&self, query: PersonQuery, why: Why) -> Result<Answer, ApiError> {
-        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Person(query)))?)
+        Ok(self.using()?.check(&why.ask(beatcheck_model::Query::Person(query)))?)
     }
 
     /// Shows what is linked with a record that an answer has shown (`Hit.kind`, `Hit.id`): from a person to vehicles and
@@ -182,7 +134,9 @@ impl Device {
     /// # Errors
     /// As [`Device::check_vehicle`].
     pub fn check_linked(&self, of: RecordKind, record: String, why: Why) -> Result<Answer, ApiError> {
-        Ok(self.inner.check(&why.ask(beatcheck_model::Query::Linked(beatcheck_model::LinkedQuery { of, record })))?)
+        Ok(self
+            .using()?
+            .check(&why.ask(beatcheck_model::Query::Linked(beatcheck_model::LinkedQuery { of, record })))?)
     }
 
     /// Fetches what changed and sends the account. Blocks for as long as it takes; checks go on meanwhile.
@@ -190,7 +144,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`] where nothing could be done at all; the link's and the hub's faults are in the report.
     pub fn sync(&self) -> Result<SyncReport, ApiError> {
-        Ok(self.inner.sync(&|progress| self.put(shapes::event(progress)))?)
+        Ok(self.inner.sync(&client::SyncOptions::default())?)
     }
 
     /// As [`Device::sync`], over a network of which the app knows the kind: policy has budgets for those that are paid
@@ -199,8 +153,7 @@ impl Device {
     /// # Errors
     /// As [`Device::sync`].
     pub fn sync_over(&self, network: Network, hold_s: u16) -> Result<SyncReport, ApiError> {
-        let options = client::SyncOptions { network, hold_s };
-        Ok(self.inner.sync_with(&options, &|progress| self.put(shapes::event(progress)))?)
+        Ok(self.inner.sync(&client::SyncOptions { network, hold_s })?)
     }
 
     /// Stays in contact until [`Device::stop_watch`]: blocks; for a thread of its own, in the foreground. What happens is
@@ -211,9 +164,7 @@ impl Device {
     /// As [`Device::sync`].
     pub fn watch(&self, network: Network) -> Result<(), ApiError> {
         self.stop.store(false, Ordering::SeqCst);
-        let options = client::SyncOptions { network, hold_s: 0 };
-        let progress = |progress| self.put(shapes::event(progress));
-        Ok(self.inner.watch(&options, &progress, &mut |_| {}, &|| self.stop.load(Ordering::SeqCst))?)
+        Ok(self.inner.watch(network, &|| self.stop.load(Ordering::SeqCst))?)
     }
 
     /// Ends a watch, once the question that is held has been answered.
@@ -226,7 +177,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn handle_push(&self, payload: Vec<u8>) -> Result<u32, ApiError> {
-        Ok(self.inner.handle_push(&payload)?.sync_in_s)
+        Ok(self.using()?.handle_push(&payload)?.sync_in_s)
     }
 
     /// Reads stored rows again for about `ms` milliseconds and compares them with what was published: for idle time, such
@@ -235,7 +186,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn scrub(&self, ms: u64) -> Result<bool, ApiError> {
-        Ok(self.inner.scrub(ms, false)?.complete)
+        Ok(self.using()?.scrub(ms, false)?.complete)
     }
 
     /// Sets a relay (`https://HOST:PORT`), a cache near by that is asked for segments before the hub is; none: only the hub.
@@ -244,13 +195,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`] if it is no such address.
     pub fn set_relay(&self, relay: Option<String>) -> Result<(), ApiError> {
-        Ok(self.inner.set_relay(relay.as_deref())?)
-    }
-
-    /// The next event of a sync, oldest first; none if there is none now.
-    #[must_use]
-    pub fn next_event(&self) -> Option<SyncEvent> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+        Ok(self.using()?.set_relay(relay.as_deref())?)
     }
 
     /// What this device holds, how fresh, and what waits to be sent.
@@ -258,7 +203,16 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn status(&self) -> Result<DeviceStatus, ApiError> {
-        Ok(self.inner.status()?)
+        Ok(self.using()?.status()?)
+    }
+
+    /// Answers given earlier that have changed since, within policy's window, newest first: those before the entry `before` (0:
+    /// from the newest), at most `most`. The next page is asked for with the `audit_seq` of the last.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub fn late_hits(&self, before: u64, most: u32) -> Result<Vec<LateHit>, ApiError> {
+        Ok(self.using()?.late_hits(before, most)?)
     }
 
     /// Erases this device; entries of the account that wait are kept as ciphertext for [`send_last_words`].
@@ -266,7 +220,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`]; then nothing was erased.
     pub fn wipe(&self) -> Result<WipeReport, ApiError> {
-        Ok(self.inner.wipe("officer")?)
+        Ok(self.using()?.wipe("officer")?)
     }
 }
 
@@ -277,6 +231,18 @@ impl Device {
 #[uniffi::export]
 pub fn send_last_words(home: String, vault: Arc<dyn KeyVault>) -> Result<u64, ApiError> {
     Ok(client::Device::send_last_words(Path::new(&home), vault::adapt(vault), client::Env::system())?)
+}
+
+/// Whether a binding of this version belongs to this library: an app's start-up check, before anything else. `version` is the
+/// package's, as `0.1.0`. That the functions are the same is checked by the generated code itself (Swift at its first call,
+/// Kotlin and Python when it is initialised).
+///
+/// # Errors
+/// [`ApiError::Invalid`] with code `binding`.
+#[uniffi::export]
+pub fn binding_check(version: String) -> Result<(), ApiError> {
+    let library = env!("CARGO_PKG_VERSION");
+    if version == library { Ok(()) } else { Err(client::ClientError::Binding { library, binding: version }.into()) }
 }
 
 /// Version of this library, with the commit it was built from where known.

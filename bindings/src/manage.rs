@@ -94,7 +94,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn set_app_version(&self, version: String) -> Result<(), ApiError> {
-        Ok(self.inner.set_app_version(&version)?)
+        Ok(self.using()?.set_app_version(&version)?)
     }
 
     /// Puts a signed policy in force that device management handed over as bytes; in force when this returns.
@@ -102,7 +102,7 @@ impl Device {
     /// # Errors
     /// [`ApiError::Invalid`] with code `policy_refused`; the policy in force stays.
     pub fn take_policy(&self, signed: Vec<u8>) -> Result<PolicyTaken, ApiError> {
-        Ok(self.inner.take_policy(&signed)?)
+        Ok(self.using()?.take_policy(&signed)?)
     }
 
     /// Applies MDM's configuration, a JSON object: call it when the app starts and whenever the platform says that it changed.
@@ -111,7 +111,7 @@ impl Device {
     /// # Errors
     /// [`ApiError::Invalid`] with code `managed`; nothing was changed.
     pub fn apply_managed_configuration(&self, json: String) -> Result<ManagedApplied, ApiError> {
-        Ok(self.inner.apply_managed_configuration(&json)?)
+        Ok(self.using()?.apply_managed_configuration(&json)?)
     }
 
     /// What MDM may be told of this device: to be set as keyed app states (Android), or as feedback (Apple).
@@ -119,7 +119,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn keyed_states(&self) -> Result<Vec<KeyedState>, ApiError> {
-        Ok(self.inner.keyed_states()?)
+        Ok(self.using()?.keyed_states()?)
     }
 
     /// Opens warnings and stolen vehicles on the officer's own word after the lease has ended, if policy has that. It is on
@@ -128,6 +128,6 @@ impl Device {
     /// # Errors
     /// [`ApiError::Invalid`] with code `break_glass`; the text says why.
     pub fn break_glass(&self, reason: String) -> Result<GlassBroken, ApiError> {
-        Ok(self.inner.break_glass(&reason)?)
+        Ok(self.using()?.break_glass(&reason)?)
     }
 }

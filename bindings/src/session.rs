@@ -33,7 +33,7 @@ impl Device {
     /// code `wiped` where policy erases the device after so many.
     pub fn unlock_with_pin(&self, pin: String) -> Result<(), ApiError> {
         let pin = zeroize::Zeroizing::new(pin);
-        Ok(self.inner.unlock(client::Unlock::Pin(&pin))?)
+        Ok(self.using()?.unlock(client::Unlock::Pin(&pin))?)
     }
 
     /// Lets the officer in by the platform's biometric check, which the vault asks for.
@@ -41,7 +41,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`]; where the vault's key is gone because fingers or faces were changed, unlock by PIN and set it up again.
     pub fn unlock_with_biometric(&self) -> Result<(), ApiError> {
-        Ok(self.inner.unlock(client::Unlock::Biometric)?)
+        Ok(self.using()?.unlock(client::Unlock::Biometric)?)
     }
 
     /// Locks: keys of records are forgotten. For the app going to the background. Syncs go on and bring policy, withdrawals and
@@ -50,7 +50,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`]; it is locked all the same.
     pub fn lock(&self) -> Result<(), ApiError> {
-        Ok(self.inner.lock("officer")?)
+        Ok(self.using()?.lock("officer")?)
     }
 
     /// Looks whether it is time to lock (idle for too long, a shift that is over): for a timer, once a minute. Whether records
@@ -59,7 +59,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`].
     pub fn tick(&self) -> Result<bool, ApiError> {
-        Ok(self.inner.tick()?)
+        Ok(self.using()?.tick()?)
     }
 
     /// Sets a PIN, or another one; `old` where one is set.
@@ -68,7 +68,7 @@ impl Device {
     /// [`ApiError::Locked`]: code `pin` for a wrong old one, `pin_short` for one that policy finds too short.
     pub fn set_pin(&self, old: Option<String>, new: String) -> Result<(), ApiError> {
         let (old, new) = (old.map(zeroize::Zeroizing::new), zeroize::Zeroizing::new(new));
-        Ok(self.inner.set_pin(old.as_ref().map(|p| p.as_str()), &new)?)
+        Ok(self.using()?.set_pin(old.as_ref().map(|p| p.as_str()), &new)?)
     }
 
     /// Lets the biometric check stand for the PIN, or no longer.
@@ -76,7 +76,7 @@ impl Device {
     /// # Errors
     /// [`ApiError`] where vault or policy have no such thing, or no PIN is set.
     pub fn set_biometric(&self, on: bool) -> Result<(), ApiError> {
-        Ok(self.inner.set_biometric(on)?)
+        Ok(self.using()?.set_biometric(on)?)
     }
 
     /// A nonce for logging in at the force's identity provider before a shift. Asks the hub.
@@ -84,7 +84,7 @@ impl Device {
     /// # Errors
     /// [`ApiError::Hub`].
     pub fn login_nonce(&self) -> Result<String, ApiError> {
-        Ok(self.inner.login_nonce()?)
+        Ok(self.using()?.login_nonce()?)
     }
 
     /// Starts a shift at the hub, with an ID token where policy wants one.
@@ -92,7 +92,7 @@ impl Device {
     /// # Errors
     /// [`ApiError::Hub`], [`ApiError::Locked`].
     pub fn shift_start(&self, id_token: Option<String>) -> Result<Shift, ApiError> {
-        Ok(self.inner.shift_start(id_token.as_deref())?)
+        Ok(self.using()?.shift_start(id_token.as_deref())?)
     }
 
     /// Ends the shift; needs no hub. Where policy says so, records are erased, or are ciphertext until the next one.
@@ -100,6 +100,6 @@ impl Device {
     /// # Errors
     /// [`ApiError`]; it can be tried again.
     pub fn shift_end(&self) -> Result<(), ApiError> {
-        Ok(self.inner.shift_end("officer")?)
+        Ok(self.using()?.shift_end("officer")?)
     }
 }

@@ -2,10 +2,9 @@
 //!
 //! UniFFI needs each field named here again; the compiler refuses a list that is not the type's.
 
-use crate::SyncEvent;
 use beatcheck_client::{
     ClockStatus, CompartmentChange, CompartmentStatus, DeviceStatus, Failure, JournalStatus, LateHit, Mended, Network,
-    Recovered, SyncProgress, SyncReport, UnlockStatus, WipeReport,
+    Recovered, SyncReport, UnlockStatus, WipeReport,
 };
 use beatcheck_model::{
     Answer, AnswerError, Arriving, Coverage, CoverageState, Detail, Disclosure, Grade, Hit, Outcome, PartialDate,
@@ -347,17 +346,4 @@ pub struct WipeReport {
 pub struct Recovered {
     pub device: Option<String>,
     pub kept_bytes: u64,
-}
-
-/// A sync's progress as an event to be pulled.
-pub(crate) fn event(progress: SyncProgress) -> SyncEvent {
-    match progress {
-        SyncProgress::Connecting => SyncEvent::Connecting,
-        SyncProgress::Fetched { bytes, of, bytes_per_s } => SyncEvent::Fetched { bytes, of, bytes_per_s },
-        SyncProgress::Applying { compartment, rows, of } => SyncEvent::Applying { compartment, rows, of },
-        SyncProgress::Usable { compartment } => SyncEvent::Usable { compartment },
-        SyncProgress::MarksUsable { compartment } => SyncEvent::MarksUsable { compartment },
-        SyncProgress::Waiting { ms } => SyncEvent::Waiting { ms },
-        SyncProgress::LateHit(hit) => SyncEvent::LateHit { hit },
-    }
 }

@@ -86,6 +86,7 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("segment_damaged", Exit::Sync),
     ("diverged", Exit::Sync),
     ("sync_running", Exit::Sync),
+    ("cancelled", Exit::Sync),
     ("tls", Exit::Sync),
     // Of a hub
     ("not_a_hub", Exit::Store),
@@ -97,6 +98,11 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("hub_key", Exit::Store),
     ("hub_db", Exit::Store),
     ("journal_broken", Exit::Other),
+    // Of the library in an app
+    ("paused", Exit::Other),
+    ("closed", Exit::Other),
+    ("still_busy", Exit::Other),
+    ("binding", Exit::Other),
     // Of the command
     ("usage", Exit::Usage),
     ("input", Exit::Usage),

@@ -3,17 +3,6 @@
 use crate::support::{List, PURPOSE, TestHub, check, events, sync, vrm};
 use beatcheck::{ApiError, Device, Outcome, PersonQuery, VehicleQuery};
 
-fn code(e: &ApiError) -> &str {
-    match e {
-        ApiError::NotEnrolled { code, .. }
-        | ApiError::Locked { code, .. }
-        | ApiError::Hub { code, .. }
-        | ApiError::NotAccounted { code, .. }
-        | ApiError::Invalid { code, .. }
-        | ApiError::Storage { code, .. } => code,
-    }
-}
-
 #[test]
 fn enrolment_says_what_is_wrong_with_it() {
     let hub = TestHub::start();
@@ -25,7 +14,7 @@ fn enrolment_says_what_is_wrong_with_it() {
     let mut typo = options.clone();
     typo.code.pop();
     let e = Device::enrol(typo, hub.vault("phone")).err().unwrap();
-    assert!(code(&e) == "enrol_code" && e.to_string().contains("typing error"), "{e:?}");
+    assert!(e.code() == "enrol_code" && e.to_string().contains("typing error"), "{e:?}");
     let mut bad = options.clone();
     bad.ca_pem = "not a certificate".into();
     let e = Device::enrol(bad, hub.vault("phone")).err().unwrap();
@@ -34,16 +23,16 @@ fn enrolment_says_what_is_wrong_with_it() {
     bad.hub = "http://localhost".into();
     assert!(Device::enrol(bad, hub.vault("phone")).err().unwrap().to_string().contains("https://"));
     assert!(!hub.path("phone").join("keyring.bin").exists());
-    assert_eq!(code(&hub.reopen("phone").err().unwrap()), "not_enrolled");
+    assert_eq!(hub.reopen("phone").err().unwrap().code(), "not_enrolled");
 
     let device = Device::enrol(options.clone(), hub.vault("phone")).unwrap();
     let e = Device::enrol(options.clone(), hub.vault("phone")).err().unwrap();
-    assert_eq!(code(&e), "already_enrolled");
+    assert_eq!(e.code(), "already_enrolled");
     // Somebody else with the same code.
     let mut second = options;
     second.home = hub.path("thief").to_string_lossy().into_owned();
     let e = Device::enrol(second, hub.vault("thief")).err().unwrap();
-    assert!(code(&e) == "hub_refused" && e.to_string().contains("has been used"), "{e:?}");
+    assert!(e.code() == "hub_refused" && e.to_string().contains("has been used"), "{e:?}");
     sync(&device);
     assert_eq!(check(&device, "AA11AAA").outcome, Outcome::Hit);
 }
@@ -54,7 +43,7 @@ fn policy_may_refuse_the_desks_vault() {
     let policy = "[roles.patrol]\ncompartments=['*']\npurposes=['warrant']\n[limits]\nallow_desk_vault=false\n";
     hub.hub.policy_set(policy).unwrap();
     let e = Device::enrol(hub.options("phone"), hub.vault("phone")).err().unwrap();
-    assert!(code(&e) == "hub_refused" && e.to_string().contains("use a phone"), "{e:?}");
+    assert!(e.code() == "hub_refused" && e.to_string().contains("use a phone"), "{e:?}");
 }
 
 #[test]

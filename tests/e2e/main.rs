@@ -15,6 +15,7 @@ mod enforce_time;
 mod hub_faults;
 mod kill;
 mod late;
+mod lifecycle;
 mod machine;
 mod matching;
 mod no_space;

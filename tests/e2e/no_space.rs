@@ -60,7 +60,7 @@ fn a_full_disk_loses_nothing_and_says_so() {
             (f.code.clone(), f.text.clone())
         }
         // Not even the documents could be written.
-        Err(ApiError::Storage { code, text }) => (code, text),
+        Err(ApiError::Storage { code, log_text, .. }) => (code, log_text),
         Err(other) => panic!("{other:?}"),
     };
     assert!(code == "no_space" && text.contains("free some"), "{code}: {text}");

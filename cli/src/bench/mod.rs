@@ -4,6 +4,7 @@
 //! nothing is measured that nobody runs. `docs/benches.md` says what each figure means. A bench is never a test: what
 //! it says depends on the machine, and only `--check` turns a missed goal into an exit code.
 
+mod bindings;
 mod captures;
 mod checks;
 mod curve;
@@ -86,6 +87,8 @@ pub(crate) struct BenchArgs {
     devices: u32,
     #[command(flatten)]
     link: link::LinkArgs,
+    #[command(flatten)]
+    bindings: bindings::BindingsArgs,
     /// Run the rest of the line as one step, and write its time and memory to this file
     #[arg(long, value_name = "FILE", hide = true)]
     step: Option<PathBuf>,
@@ -110,6 +113,7 @@ struct Setting<'a> {
     skip: &'a [String],
     devices: u32,
     link: &'a link::LinkArgs,
+    bindings: &'a bindings::BindingsArgs,
     /// Which of the runs this is, from 1.
     run: u32,
 }
@@ -176,6 +180,12 @@ const BENCHES: &[Bench] = &[
         run: fleet::run,
         table: fleet::table,
     },
+    Bench {
+        name: "bindings",
+        about: "what a language costs: the same questions of the same device from Rust, Kotlin, Swift and Python in one run",
+        run: bindings::run,
+        table: figure::table,
+    },
 ];
 
 /// What `--list --json` says of a bench.
@@ -239,6 +249,7 @@ fn one_run(bench: &Bench, args: &BenchArgs, n: u32) -> Result<Vec<Figure>, Failu
             skip,
             devices: args.devices,
             link,
+            bindings: &args.bindings,
             run: n,
         })
     };

@@ -3,6 +3,7 @@
 use crate::clock::Timekeeper;
 use crate::cover::Sight;
 use crate::env::Boot;
+use crate::halt::Halting;
 use crate::home::Home;
 use crate::integrity::{Integrity, ScrubState};
 use crate::keyring::{self, Keyring};
@@ -59,6 +60,8 @@ pub struct Device {
     /// When the officer last did something.
     pub(crate) used: Mutex<Boot>,
     wiped: AtomicBool,
+    /// Where it is said that what takes long is to end.
+    pub(crate) halting: Halting,
     /// Held while entries are written, and alone while a wipe closes the device: no answer leaves whose entry would come too late.
     pub(crate) writing: RwLock<()>,
     /// Files were put back, and the hub was not heard since.
@@ -147,6 +150,7 @@ impl Device {
             trying: Mutex::default(),
             used: Mutex::default(),
             wiped: AtomicBool::new(false),
+            halting: Halting::default(),
             writing: RwLock::default(),
             rolled_back: AtomicBool::new(rolled_back),
             counter: Mutex::default(),

@@ -81,6 +81,25 @@ pub enum ClientError {
     /// Another process syncs this device.
     #[error("another sync of this device is running: wait for it to end")]
     SyncRunning,
+    /// The device is paused.
+    #[error("the device is paused: resume it first")]
+    Paused,
+    /// The device was closed.
+    #[error("the device was closed: open it anew")]
+    Closed,
+    /// A pause waited long enough for what is under way.
+    #[error(
+        "something is still under way on this device, a biometric question perhaps: it is paused for everything else"
+    )]
+    StillBusy,
+    /// The app's binding is of another version than this library.
+    #[error("this library is version {library}, and the binding was made for {binding}: ship both from one package")]
+    Binding {
+        /// Of the library.
+        library: &'static str,
+        /// As the binding says.
+        binding: String,
+    },
     /// TLS or certificates.
     #[error("TLS: {0}")]
     Tls(String),
@@ -124,6 +143,10 @@ impl ClientError {
             Self::Account(_) => "not_accounted",
             Self::Sync(f) => f.code(),
             Self::SyncRunning => "sync_running",
+            Self::Paused => "paused",
+            Self::Closed => "closed",
+            Self::StillBusy => "still_busy",
+            Self::Binding { .. } => "binding",
             Self::Tls(_) => "tls",
             Self::Io { .. } => "io",
             Self::Random(_) => "random",

@@ -83,6 +83,7 @@ impl Device {
         let mut report = ScrubReport::default();
         let mut state = self.scrub.lock().unwrap_or_else(PoisonError::into_inner);
         let mut due = self.scrub_due(all)?;
+        let halt = self.halting.listen();
         loop {
             let (id, mut scrub) = match state.now.take() {
                 Some(now) => now,
@@ -109,7 +110,7 @@ impl Device {
                 None => state.now = Some((id, scrub)),
                 Some(whole) => self.scrubbed(id, whole, &mut report)?,
             }
-            if ms > 0 && watch.micros() / 1000 >= ms {
+            if (ms > 0 && watch.micros() / 1000 >= ms) || halt.has_come() {
                 report.complete = state.now.is_none() && due.is_empty();
                 return Ok(report);
             }

@@ -7,14 +7,12 @@
 use crate::ClientError;
 use crate::account::Line;
 use crate::device::{Device, View, decode, doc, encode};
-use crate::enrol::refusal;
 use crate::keyring::ShiftKept;
 use crate::sync::Link;
 use beatcheck_audit::EntryKind;
 use beatcheck_model::Timestamp;
 use beatcheck_wire::enrol::{LoginNonce, ShiftRequest, ShiftStarted};
 use beatcheck_wire::policy::AtEnd;
-use hyper::Method;
 use serde::{Deserialize, Serialize};
 
 /// A shift that is on.
@@ -39,8 +37,7 @@ impl Device {
     /// The link's fault or the hub's refusal.
     pub fn login_nonce(&self) -> Result<String, ClientError> {
         let link = Link::new(self)?;
-        let call = link.transport.call(Method::POST, "/v1/nonce", Vec::new());
-        let nonce: LoginNonce = decode(&link.runtime.block_on(call).map_err(refusal)?)?;
+        let nonce: LoginNonce = decode(&link.ask(&mut self.halting.listen(), "/v1/nonce", Vec::new())?)?;
         Ok(nonce.nonce)
     }
 
@@ -58,7 +55,7 @@ impl Device {
         }
         let link = Link::new(self)?;
         let body = encode(&ShiftRequest { id_token: id_token.unwrap_or_default().into() })?;
-        let answer = link.runtime.block_on(link.transport.call(Method::POST, "/v1/shift", body)).map_err(refusal)?;
+        let answer = link.ask(&mut self.halting.listen(), "/v1/shift", body)?;
         let started: ShiftStarted = decode(&answer)?;
         let wants_key = self.view().policy.as_ref().is_some_and(|p| p.session.shift_key);
         {

@@ -10,6 +10,9 @@ use beatcheck_store::StoreError;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// Late hits in one status, at most.
+const MAX_STATUS_LATE_HITS: u32 = 50;
+
 /// State of a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeviceStatus {
@@ -41,7 +44,7 @@ pub struct DeviceStatus {
     pub compartments: Vec<CompartmentStatus>,
     /// The account.
     pub journal: JournalStatus,
-    /// What officers were told and has changed since, within policy's window.
+    /// What officers were told and has changed since, within policy's window: the newest fifty ([`Device::late_hits`] has all).
     pub late_hits: Vec<LateHit>,
     /// When the next sync is due: as the hub wants it, with jitter.
     pub next_sync: Option<Timestamp>,
@@ -196,7 +199,7 @@ impl Device {
             renew_after: renew_after.map(|b| crate::device::decode(&b)).transpose()?,
             compartments: self.compartment_status(&view, now)?,
             journal: self.journal_status(&view)?,
-            late_hits: self.late_hits(&view, now)?,
+            late_hits: self.late_hits(0, MAX_STATUS_LATE_HITS)?,
             next_sync: Some(self.next_sync()?).filter(|t| *t != Timestamp::default()),
             rolled_back: self.is_rolled_back(),
             unlock: self.unlock_status(&view)?,
@@ -289,16 +292,18 @@ impl Device {
         })
     }
 
-    /// Late hits within policy's window, newest first.
-    pub(crate) fn late_hits(&self, view: &View, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
-        let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
-        let rows = self.journal.late_hits(now.plus_secs(-hours * 3600))?;
-        let mut out: Vec<LateHit> = rows
-            .into_iter()
+    /// Late hits within policy's window, newest first: those noticed before the entry `before` (0: from the newest), at most
+    /// `most`. For the next page, ask with the `audit_seq` of the last.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn late_hits(&self, before: u64, most: u32) -> Result<Vec<LateHit>, ClientError> {
+        let hours = self.view().policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
+        let rows = self.journal.late_hits(self.now().plus_secs(-hours * 3600))?;
+        let listed = rows.into_iter().rev().filter(|r| before == 0 || r.seq < before).take(most as usize);
+        Ok(listed
             .map(|r| LateHit { reference: r.reference, at: r.at, change: r.change, text: r.text, audit_seq: r.seq })
-            .collect();
-        out.reverse();
-        Ok(out)
+            .collect())
     }
 
     /// Size of the staging area on disk, without opening it (a sync may have it open).

@@ -38,6 +38,9 @@ pub enum StoreError {
         /// Where the changes start or, if they end too early, where they end.
         from: u64,
     },
+    /// Who asked for it wants it no longer: nothing was changed.
+    #[error("what was being written was called off: nothing was changed")]
+    CalledOff,
     /// Closed, or another thread failed while holding it.
     #[error("this store is closed")]
     Closed,

@@ -103,6 +103,9 @@ pub enum SyncFault {
     /// The store failed otherwise.
     #[error("the store: {0}")]
     Store(String),
+    /// Somebody on this device ended the sync: what was fetched is kept, what was applied is in force.
+    #[error("the sync was cancelled on this device: what was fetched is kept for the next one")]
+    Cancelled,
 }
 
 impl SyncFault {
@@ -127,6 +130,7 @@ impl SyncFault {
             Self::Diverged(_) => "diverged",
             Self::NoSpace => "no_space",
             Self::Store(_) => "store",
+            Self::Cancelled => "cancelled",
         }
     }
 

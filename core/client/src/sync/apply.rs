@@ -34,6 +34,10 @@ impl Iterator for Rows<'_, '_> {
             if let Some(change) = self.now.next() {
                 return Some(Ok(change));
             }
+            // Between two segments: the store takes it back, and the sync that is being ended does not have to wait for all rows.
+            if self.worker.halt.has_come() {
+                return Some(Err(StoreError::CalledOff));
+            }
             let s = self.segments.next()?;
             let opened = self.worker.staging.segment(&s.hash, s.frames).and_then(|bytes| {
                 let (_, key) = self.epochs.iter().find(|(e, _)| *e == s.key_epoch).ok_or(WireError::BadFrame)?;

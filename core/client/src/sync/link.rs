@@ -2,8 +2,12 @@
 
 use crate::ClientError;
 use crate::device::{Device, decode, doc};
+use crate::enrol::refusal;
+use crate::halt::Halt;
 use crate::tls;
 use crate::transport::Transport;
+use beatcheck_sync::SyncFault;
+use hyper::Method;
 use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 
@@ -18,14 +22,43 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, ClientError> {
 
 /// Runtime and connection.
 pub(crate) struct Link {
-    pub(crate) runtime: tokio::runtime::Runtime,
+    /// There until it is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+    handle: tokio::runtime::Handle,
     pub(crate) transport: Arc<Transport>,
 }
 
 impl Link {
     /// A way to the hub; connects when first used.
     pub(crate) fn new(device: &Device) -> Result<Self, ClientError> {
-        Ok(Self { runtime: runtime()?, transport: Arc::new(device.way_to(doc::HUB)?) })
+        let runtime = runtime()?;
+        let handle = runtime.handle().clone();
+        Ok(Self { runtime: Some(runtime), handle, transport: Arc::new(device.way_to(doc::HUB)?) })
+    }
+
+    /// Where its requests run.
+    pub(crate) fn runtime(&self) -> &tokio::runtime::Handle {
+        &self.handle
+    }
+
+    /// Asks the hub one thing, and waits for it as long as nobody ends that.
+    pub(crate) fn ask(&self, halt: &mut Halt, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
+        let answered = self.handle.block_on(async {
+            tokio::select! {
+                answer = self.transport.call(Method::POST, path, body) => Some(answer),
+                () = halt.come() => None,
+            }
+        });
+        answered.ok_or(SyncFault::Cancelled)?.map_err(refusal)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // A name that is being looked up cannot be broken off, and nobody wants to wait for it.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -27,6 +27,7 @@ pub use report::{CompartmentChange, Failure, Mended, SyncProgress, SyncReport};
 
 use crate::device::{Device, decode, doc};
 use crate::env::Stopwatch;
+use crate::halt::Halt;
 use crate::transport::Transport;
 use crate::{ClientError, keyring};
 use arriving::Arrivals;
@@ -64,6 +65,7 @@ struct Worker<'a> {
     transport: Arc<Transport>,
     handle: tokio::runtime::Handle,
     notes: mpsc::Sender<Note>,
+    halt: Halt,
 }
 
 impl Worker<'_> {
@@ -127,6 +129,7 @@ impl Device {
         // A shift that is over, or an officer who went away: what is fetched is fetched for who is here.
         self.tick()?;
         let watch = Stopwatch::start();
+        let halt = self.halting.listen();
         let patience = self.patience_s()?;
         if patience > 0 {
             let fault = SyncFault::Busy { s: patience };
@@ -155,13 +158,14 @@ impl Device {
             partial: Mutex::default(),
         });
         let (notes, inbox) = mpsc::channel(QUEUE);
-        let handle = link.runtime.handle().clone();
+        let handle = link.runtime().clone();
         let worker = Worker {
             device: self,
             staging: Arc::clone(&staging),
             transport: Arc::clone(&transport),
             handle,
             notes: notes.clone(),
+            halt: halt.clone(),
         };
         let mut run = Run {
             device: self,
@@ -177,7 +181,7 @@ impl Device {
             account_taken: false,
         };
         let machine = Machine::new(held, Trust::of(&self.trusted().root), self.limits(options.network)?);
-        let driven = std::thread::scope(|scope| link.runtime.block_on(run.drive(machine, inbox, scope)));
+        let driven = std::thread::scope(|scope| link.runtime().block_on(run.drive(machine, inbox, scope, halt)));
         run.arrivals.end(self)?;
         let wiped = driven?;
         let Run { mut report, staging: held_open, worker, account_taken, .. } = run;
@@ -290,6 +294,7 @@ fn question(held: &Held, root_version: u64, options: &SyncOptions) -> CatchUpReq
 fn store_fault(e: &StoreError) -> SyncFault {
     match e {
         StoreError::Full => SyncFault::NoSpace,
+        StoreError::CalledOff => SyncFault::Cancelled,
         other => SyncFault::Store(other.to_string()),
     }
 }

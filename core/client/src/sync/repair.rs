@@ -28,7 +28,7 @@ impl Worker<'_> {
                 true
             }
             Ok(None) => false,
-            Err(ClientError::Sync(fault)) if fault.is_transient() => {
+            Err(ClientError::Sync(fault)) if fault.is_transient() || fault == SyncFault::Cancelled => {
                 // The link, and not what is stored or said: a rebuild would cost all of it. The next sync asks again.
                 return Event::ApplyFailed { compartment: id, why: ApplyFault::Other(fault) };
             }
@@ -88,7 +88,14 @@ impl Worker<'_> {
     }
 
     fn post(&self, path: &str, body: Vec<u8>) -> Result<Vec<u8>, ClientError> {
-        self.handle.block_on(self.transport.call(Method::POST, path, body)).map_err(|fault| match fault {
+        let mut halt = self.halt.clone();
+        let answered = self.handle.block_on(async {
+            tokio::select! {
+                answer = self.transport.call(Method::POST, path, body) => Some(answer),
+                () = halt.come() => None,
+            }
+        });
+        answered.ok_or(SyncFault::Cancelled)?.map_err(|fault| match fault {
             LinkFault::Status { status: 429 | 503, retry_after_s, .. } => {
                 SyncFault::Busy { s: retry_after_s.unwrap_or(DEFAULT_RETRY_S) }.into()
             }

@@ -5,6 +5,7 @@ use super::{MAX_FRAMES, Mended, Note, Run, SyncProgress, Worker, store_fault};
 use crate::ClientError;
 use crate::account::Line;
 use crate::device::{doc, encode};
+use crate::halt::Halt;
 use beatcheck_audit::EntryKind;
 use beatcheck_sync::{Do, Event, Machine, SyncFault};
 use beatcheck_wire::{CompartmentId, Hash32, OrderId};
@@ -20,6 +21,7 @@ impl<'a> Run<'a> {
         mut machine: Machine,
         mut inbox: mpsc::Receiver<Note>,
         scope: &'scope Scope<'scope, 'a>,
+        mut halt: Halt,
     ) -> Result<Option<OrderId>, ClientError> {
         let mut todo: VecDeque<Do> = machine.start().into();
         loop {
@@ -34,7 +36,11 @@ impl<'a> Run<'a> {
                         self.drain(&mut inbox).await;
                         return Ok(Some(order));
                     }
-                    Do::SendJournal => Some(self.send_journal().await),
+                    // Given up in the middle, what the hub has taken is sent again: it knows the numbers.
+                    Do::SendJournal => Some(tokio::select! {
+                        sent = self.send_journal() => sent,
+                        () = halt.come() => Event::Broken(SyncFault::Cancelled),
+                    }),
                     Do::Fetch(want) => {
                         self.spawn_fetch(want);
                         None
@@ -67,7 +73,11 @@ impl<'a> Run<'a> {
                     todo.extend(machine.on(event, self.device.now()));
                 }
             }
-            let Some(note) = inbox.recv().await else { return Ok(None) };
+            let note = tokio::select! {
+                note = inbox.recv() => note,
+                () = halt.come() => Some(Note::Event(Event::Broken(SyncFault::Cancelled))),
+            };
+            let Some(note) = note else { return Ok(None) };
             if let Some(event) = self.note(note)? {
                 todo.extend(machine.on(event, self.device.now()));
             }

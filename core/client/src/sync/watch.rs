@@ -29,8 +29,8 @@ impl Device {
     /// told like any other, and followed by another after a while that grows to a minute, or as long as the hub asks for; one
     /// that left something undone (a budget, a compartment that failed) after a minute.
     ///
-    /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), or
-    /// when the device was wiped: what is left of its account is then for the caller to send ([`Device::send_last_words`]).
+    /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), when it
+    /// is cancelled ([`crate::Handle::cancel_sync`], which breaks it off), or when the device was wiped: what is left of its account is then for the caller to send ([`Device::send_last_words`]).
     ///
     /// # Errors
     /// As [`Device::sync`].
@@ -44,6 +44,8 @@ impl Device {
         let link = Link::new(self)?;
         let hold_s = if options.hold_s == 0 { MAX_HOLD_S } else { options.hold_s.min(MAX_HOLD_S) };
         let (mut first, mut wait) = (true, FIRST_WAIT);
+        let halt = self.halting.listen();
+        let stop = || stop() || halt.has_come();
         while !stop() {
             self.tick()?;
             let began = Instant::now();

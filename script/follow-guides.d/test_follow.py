@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+"""What the follower takes, and what it refuses. Run by script/follow-guides before any guide."""
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+FOLLOW = pathlib.Path(__file__).with_name("follow.py")
+
+
+def follow(text):
+    with tempfile.TemporaryDirectory() as there:
+        guide = pathlib.Path(there, "guide.md")
+        guide.write_text(text)
+        return subprocess.run([sys.executable, FOLLOW, guide, pathlib.Path(there, "folder")], capture_output=True, text=True)
+
+
+def block(mark, body):
+    return f"Text.\n\n<!-- guide: {mark} -->\n```sh\n{body}\n```\n\n"
+
+
+class Follow(unittest.TestCase):
+    def refused(self, text, why):
+        done = follow(text)
+        self.assertNotEqual(done.returncode, 0, done.stdout)
+        self.assertIn(why, done.stderr)
+
+    def test_files_are_written_commands_run_and_variables_stay(self):
+        text = block("file a/b.txt", "one") + block("append a/b.txt", "two") + block("run", "export WHAT=three")
+        done = follow(text + block("run", "cat a/b.txt; echo $WHAT and more") + block("expect", "one\ntwo\nthree ..."))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("1 file, 1 append, 2 run, 1 expect, 0 skip", done.stdout)
+
+    def test_what_is_not_printed_is_noticed(self):
+        self.refused(block("run", "echo one") + block("expect", "two"), "it was not: two")
+
+    def test_a_command_that_fails_is_noticed(self):
+        self.refused(block("run", "false; echo on") + block("expect", "on"), "end with 1")
+
+    def test_no_block_goes_unnoticed(self):
+        self.refused("```sh\necho\n```\n", "does not say what a reader does")
+        self.refused(block("skip", "echo"), "needs a reason")
+        self.refused("<!-- guide: walk -->\n```sh\necho\n```\n", "cannot be read")
+        self.refused("<!-- guide: run -->\n\ntext\n", "does not stand before a block")
+
+    def test_a_guide_that_shows_nothing_is_refused(self):
+        self.refused(block("run", "true"), "shows nothing")
+        self.refused(block("run", "true") + block("expect", ""), "shows nothing")
+
+    def test_files_stay_in_the_folder(self):
+        self.refused(block("file ../x", "no"), "lies in the folder")
+
+
+if __name__ == "__main__":
+    unittest.main()
