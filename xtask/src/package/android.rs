@@ -84,7 +84,9 @@ fn resource_table(entries: &Entries) -> Result<String, String> {
     let mut lines = BTreeSet::new();
     for (path, bytes) in entries.iter().filter(|(path, _)| path.starts_with("res/")) {
         let parts: Vec<&str> = path.split('/').collect();
-        let &[_, folder, file] = parts.as_slice() else { return Err(format!("{path}: resources lie two folders deep")) };
+        let &[_, folder, file] = parts.as_slice() else {
+            return Err(format!("{path}: resources lie two folders deep"));
+        };
         let kind = folder.split('-').next().unwrap_or(folder);
         if kind == "values" {
             let text = std::str::from_utf8(bytes).map_err(|_| format!("{path}: is not UTF-8"))?;
@@ -172,7 +174,8 @@ fn with_ndk(root: &Path, ndk: &Path) -> Result<(Origin, Vec<(&'static str, PathB
         let cc = format!("{compiler}{API}-clang");
         wrapper(&commands.join(&cc), &root.join("script/phones.d/cc-clean"), &real)?;
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let path = std::env::join_paths([commands.clone(), bin.clone()].into_iter().chain(std::env::split_paths(&path)));
+        let path =
+            std::env::join_paths([commands.clone(), bin.clone()].into_iter().chain(std::env::split_paths(&path)));
         let name = target.replace('-', "_");
         let mut build = cargo(root);
         build.args(["rustc", "--locked", "--release", "--package", "beatcheck", "--lib", "--crate-type", "cdylib"]);
@@ -257,7 +260,8 @@ fn pom(version: &str, origin: &Origin, parent: &str) -> Result<String, String> {
 /// Everything that is wrong with an AAR of this name.
 pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<String> {
     let mut problems = super::label_problems(name, entries, NOTICE);
-    for needed in ["AndroidManifest.xml", "classes.jar", "proguard.txt", "R.txt", "META-INF/org.beatcheck/LICENSE-MIT"] {
+    for needed in ["AndroidManifest.xml", "classes.jar", "proguard.txt", "R.txt", "META-INF/org.beatcheck/LICENSE-MIT"]
+    {
         if entries.get(needed).is_none_or(|bytes| bytes.is_empty() && needed != "R.txt") {
             problems.push(format!("{needed}: is missing or empty"));
         }
@@ -289,7 +293,8 @@ pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<
                 problems.extend(library.problems(abi, SONAME));
                 let missing: Vec<&String> = named.difference(library.exports()).collect();
                 if let Some(first) = missing.first() {
-                    problems.push(format!("{path}: lacks {} functions that the classes call: {first}...", missing.len()));
+                    problems
+                        .push(format!("{path}: lacks {} functions that the classes call: {first}...", missing.len()));
                 }
             }
         }

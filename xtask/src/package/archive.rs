@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Entries, String> {
     let mut entries = Entries::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|problem| problem.to_string())?;
-        let path = file.name().to_owned();
+        let path = file.name().map_err(|problem| problem.to_string())?.into_owned();
         if file.is_dir() {
             continue;
         }

@@ -4,8 +4,8 @@
 //! toolchain that makes it. It stops at formats; what a package must hold is said by `android` and `ios`.
 
 use goblin::elf::{Elf, dynamic, header, program_header};
-use goblin::mach::{MachO, MultiArch, fat};
 use goblin::mach::load_command::CommandVariant;
+use goblin::mach::{MachO, MultiArch, fat};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -53,8 +53,7 @@ impl Shared {
             run_paths: elf.rpaths.len() + elf.runpaths.len(),
             text_relocations: flags(dynamic::DT_FLAGS) & dynamic::DF_TEXTREL != 0
                 || elf.dynamic.iter().flat_map(|table| &table.dyns).any(|entry| entry.d_tag == dynamic::DT_TEXTREL),
-            stack_executable: segments(program_header::PT_GNU_STACK)
-                .any(|s| s.p_flags & program_header::PF_X != 0),
+            stack_executable: segments(program_header::PT_GNU_STACK).any(|s| s.p_flags & program_header::PF_X != 0),
             read_only_relocations: segments(program_header::PT_GNU_RELRO).next().is_some(),
             symbol_table: !elf.syms.is_empty(),
             exports: exports.filter_map(|symbol| elf.dynstrtab.get_at(symbol.st_name)).map(str::to_owned).collect(),
@@ -80,7 +79,10 @@ impl Shared {
         must(self.is_library, "is no shared library".into());
         must(!self.loaded.is_empty(), "loads nothing".into());
         for (align, apart) in &self.loaded {
-            must(align % PAGE == 0 && *align > 0, format!("a segment is aligned to {align} bytes, and {PAGE} are needed"));
+            must(
+                align % PAGE == 0 && *align > 0,
+                format!("a segment is aligned to {align} bytes, and {PAGE} are needed"),
+            );
             must(*apart == 0, "a segment's address and place in the file do not share a page's beginning".into());
         }
         must(self.soname.as_deref() == Some(soname), format!("its soname is {:?}", self.soname));
@@ -169,7 +171,8 @@ impl Static {
                 problems.push(format!("{slice}: holds objects for processor {processor:#x}"));
             }
             if for_platform.is_some_and(|found| found != platform) {
-                problems.push(format!("{slice}: holds objects for platform {for_platform:?}, and it is for {platform}"));
+                problems
+                    .push(format!("{slice}: holds objects for platform {for_platform:?}, and it is for {platform}"));
             }
         }
         if self.objects > 0 && !self.kinds.iter().any(|(_, found)| *found == Some(platform)) {
@@ -238,7 +241,9 @@ pub(super) fn functions_named(bytes: &[u8]) -> BTreeSet<String> {
         for prefix in ["uniffi_beatcheck_", "ffi_beatcheck_"] {
             if let Some(at) = find(word, prefix.as_bytes()) {
                 let name = String::from_utf8_lossy(&word[at..]).into_owned();
-                if ["fn_", "checksum_", "rustbuffer_", "rust_future_"].iter().any(|kind| name[prefix.len()..].starts_with(kind))
+                if ["fn_", "checksum_", "rustbuffer_", "rust_future_"]
+                    .iter()
+                    .any(|kind| name[prefix.len()..].starts_with(kind))
                     || name.ends_with("_contract_version")
                 {
                     found.insert(name);

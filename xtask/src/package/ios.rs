@@ -71,7 +71,10 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
 
     let problems = problems(&name, &archive::read(&packed)?, &inspect::traces(root));
     super::judged(&name, &entries, &problems)?;
-    println!("{}\nfor Package.swift: .binaryTarget(name: \"{MODULE}\", url: \"...\", checksum: \"{checksum}\")", file.display());
+    println!(
+        "{}\nfor Package.swift: .binaryTarget(name: \"{MODULE}\", url: \"...\", checksum: \"{checksum}\")",
+        file.display()
+    );
     let mut measured: Vec<_> = SLICES
         .iter()
         .filter_map(|slice| {
@@ -180,11 +183,22 @@ fn with_xcode(root: &Path, options: &Options, version: &str) -> Result<(Origin, 
         for target in slice.targets {
             println!("package: {target} with {version}");
             let mut build = cargo(root);
-            build.args(["rustc", "--locked", "--release", "--package", "beatcheck", "--lib", "--crate-type", "staticlib"]);
+            build.args([
+                "rustc",
+                "--locked",
+                "--release",
+                "--package",
+                "beatcheck",
+                "--lib",
+                "--crate-type",
+                "staticlib",
+            ]);
             build.arg("--target").arg(target).env("IPHONEOS_DEPLOYMENT_TARGET", IOS);
             let flags = format!("CARGO_TARGET_{}_RUSTFLAGS", target.replace('-', "_").to_uppercase());
             if !succeeds(build.env(flags, super::remapped(root))) {
-                return Err(format!("{target} does not build; `rustup target add {target}` brings its standard library"));
+                return Err(format!(
+                    "{target} does not build; `rustup target add {target}` brings its standard library"
+                ));
             }
             built.push(super::target(root).join(target).join("release").join(LIBRARY));
         }
@@ -213,7 +227,8 @@ fn with_xcode(root: &Path, options: &Options, version: &str) -> Result<(Origin, 
 /// Everything that is wrong with a framework of this name.
 pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<String> {
     let mut problems = super::label_problems(name, entries, NOTICE);
-    let info = entries.get(&format!("{FRAMEWORK}/Info.plist")).map_or("", |bytes| std::str::from_utf8(bytes).unwrap_or(""));
+    let info =
+        entries.get(&format!("{FRAMEWORK}/Info.plist")).map_or("", |bytes| std::str::from_utf8(bytes).unwrap_or(""));
     for needed in ["<string>XFWK</string>", "<key>XCFrameworkFormatVersion</key>"] {
         if !info.contains(needed) {
             problems.push(format!("Info.plist: has no {needed}"));
@@ -251,7 +266,12 @@ pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<
                 if let Some(first) = missing.first() {
                     problems.push(format!("{}: lacks {} functions of its header: {first}...", slice.id, missing.len()));
                 } else {
-                    println!("{}: {} objects, all {} functions of the header", slice.id, library.objects(), named.len());
+                    println!(
+                        "{}: {} objects, all {} functions of the header",
+                        slice.id,
+                        library.objects(),
+                        named.len()
+                    );
                 }
             }
         }

@@ -68,7 +68,9 @@ pub(super) fn report(root: &Path, origin: &Origin, measured: &[Measured], record
         return Ok(());
     }
     let mut history = history(root)?;
-    history.retain(|old| !lines.iter().any(|new| (&new.commit, &new.target, &new.by) == (&old.commit, &old.target, &old.by)));
+    history.retain(|old| {
+        !lines.iter().any(|new| (&new.commit, &new.target, &new.by) == (&old.commit, &old.target, &old.by))
+    });
     history.extend(lines);
     let text: Vec<String> = history.iter().filter_map(|line| serde_json::to_string(line).ok()).collect();
     super::write(&root.join(HISTORY), (text.join("\n") + "\n").as_bytes())?;
@@ -120,7 +122,10 @@ fn tables(history: &[Line]) -> String {
         );
     }
     if let Some(line) = latest.iter().find(|line| !line.parts.is_empty()) {
-        text += &format!("\n## What weighs most\n\nIn {} for {}, {}.\n\n| part | bytes |\n|---|---:|\n", line.file, line.target, line.commit);
+        text += &format!(
+            "\n## What weighs most\n\nIn {} for {}, {}.\n\n| part | bytes |\n|---|---:|\n",
+            line.file, line.target, line.commit
+        );
         for (part, bytes) in &line.parts {
             text += &format!("| {part} | {} |\n", grouped(*bytes));
         }
@@ -214,7 +219,9 @@ mod tests {
     #[test]
     fn tables_show_the_latest_and_what_changed() {
         let text = tables(&[line("abc", 7_000_000), line("def", 6_500_000)]);
-        assert!(text.contains("| android arm64-v8a | libbeatcheck.so | 6,500,000 | 3,250,000 | compile proof | def 2026-11-25 |"));
+        assert!(text.contains(
+            "| android arm64-v8a | libbeatcheck.so | 6,500,000 | 3,250,000 | compile proof | def 2026-11-25 |"
+        ));
         assert!(text.contains("| def 2026-11-25 | android arm64-v8a | 6,500,000 | 3,250,000 | -500,000 |"));
         assert!(text.contains("| abc 2026-11-25 | android arm64-v8a | 7,000,000 | 3,500,000 |  |"));
         assert!(text.contains("| tokio | 77 |"));
@@ -225,7 +232,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(TABLE);
         super::super::write(&path, format!("# Sizes\nwords\n{BEGIN}\nold").as_bytes()).unwrap();
-        super::super::write(&dir.path().join(HISTORY), serde_json::to_string(&line("abc", 10)).unwrap().as_bytes()).unwrap();
+        super::super::write(&dir.path().join(HISTORY), serde_json::to_string(&line("abc", 10)).unwrap().as_bytes())
+            .unwrap();
         write_table(dir.path()).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# Sizes\nwords\n") && text.contains("| abc ") && !text.contains("old"));

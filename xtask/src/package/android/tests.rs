@@ -20,13 +20,11 @@ fn the_table_of_resources_names_each_once() {
     let dir = module();
     let entries = from_module(&dir.path().join("src/main")).unwrap();
     let table = String::from_utf8(entries["R.txt"].clone()).unwrap();
-    assert_eq!(
-        table,
-        "int array all 0x0\nint color red 0x0\nint string sync_title 0x0\nint xml backup_rules 0x0\n"
-    );
+    assert_eq!(table, "int array all 0x0\nint color red 0x0\nint string sync_title 0x0\nint xml backup_rules 0x0\n");
     assert!(entries.contains_key("res/values-cy/strings.xml") && entries.contains_key("proguard.txt"));
     // What would be written wrongly is refused and not guessed.
-    super::super::write(&dir.path().join("src/main/res/values/a.xml"), b"<resources><attr name=\"a\"/></resources>").unwrap();
+    super::super::write(&dir.path().join("src/main/res/values/a.xml"), b"<resources><attr name=\"a\"/></resources>")
+        .unwrap();
     assert!(from_module(&dir.path().join("src/main")).unwrap_err().contains("attr"));
 }
 
@@ -55,7 +53,8 @@ fn classes_of_both_modules_are_merged_and_each_is_needed() {
 fn an_aar_that_lacks_something_or_carries_too_much_is_refused() {
     let class = b"uniffi_beatcheck_fn_func_version".to_vec();
     let classes: Entries =
-        [("org/beatcheck/ffi/A.class".to_owned(), class), ("org/beatcheck/android/B.class".to_owned(), Vec::new())].into();
+        [("org/beatcheck/ffi/A.class".to_owned(), class), ("org/beatcheck/android/B.class".to_owned(), Vec::new())]
+            .into();
     let mut entries = from_module(&module().path().join("src/main")).unwrap();
     entries.insert("classes.jar".into(), archive::zip(&classes).unwrap());
     entries.insert("META-INF/org.beatcheck/LICENSE-MIT".into(), b"text".to_vec());
@@ -76,8 +75,14 @@ fn an_aar_that_lacks_something_or_carries_too_much_is_refused() {
     worse.remove("proguard.txt");
     worse.insert("classes.jar".into(), archive::zip(&Entries::new()).unwrap());
     let said = said(&worse, "b.aar");
-    for what in ["no place in an AAR", "res/raw/x: carries", "its name does not say", "arm64-v8a: is missing", "proguard.txt", "calls nothing"]
-    {
+    for what in [
+        "no place in an AAR",
+        "res/raw/x: carries",
+        "its name does not say",
+        "arm64-v8a: is missing",
+        "proguard.txt",
+        "calls nothing",
+    ] {
         assert!(said.contains(what), "{what}: {said}");
     }
 }
