@@ -4,6 +4,7 @@
 # for Android's bionic, Darwin's for iOS) and the stand-ins beside this file; the Rust library is compiled from Debian's source of it.
 
 ziglang_version=0.17.1
+headers_version="$ziglang_version arm64 arm x86_64"
 android_api=26
 ios_version=16.0
 here=$PWD/script/phones.d/standins
@@ -11,7 +12,7 @@ llvm=19
 
 # The headers of the wheel, unpacked once: $phones/zig/lib.
 zig_headers() {
-    [ "$(cat "$phones/zig/.version" 2>/dev/null)" = "$ziglang_version" ] && return 0
+    [ "$(cat "$phones/zig/.version" 2>/dev/null)" = "$headers_version" ] && return 0
     install python3 python3
     python3 -m pip --version >/dev/null 2>&1 || install /nonexistent-pip python3-pip
     say "fetching headers (the ziglang $ziglang_version wheel, 97 MB)"
@@ -23,8 +24,9 @@ zig_headers() {
     python3 - "$work" "$phones/zig" <<'PYTHON'
 import glob, os, sys, zipfile
 source, out = sys.argv[1:]
-wanted = ("libc/include/any-linux-any/", "libc/include/aarch64-linux-any/", "libc/include/generic-musl/",
-          "libc/include/aarch64-linux-musl/", "libc/include/any-darwin-any/", "libunwind/")
+folders = ["any-linux-any", "generic-musl", "any-darwin-any", "aarch64-linux-any", "aarch64-linux-musl",
+           "arm-linux-any", "arm-linux-musl", "x86-linux-any", "x86_64-linux-musl"]
+wanted = tuple(f"libc/include/{folder}/" for folder in folders) + ("libunwind/",)
 with zipfile.ZipFile(glob.glob(source + "/*.whl")[0]) as wheel:
     for entry in wheel.namelist():
         path = entry.removeprefix("ziglang/lib/")
@@ -35,7 +37,7 @@ with zipfile.ZipFile(glob.glob(source + "/*.whl")[0]) as wheel:
                 f.write(wheel.read(entry))
 PYTHON
     rm -rf "$work"
-    printf '%s\n' "$ziglang_version" >"$phones/zig/.version"
+    printf '%s\n' "$headers_version" >"$phones/zig/.version"
 }
 
 # Everything that both builds need.
@@ -80,19 +82,22 @@ build() {
         -Zbuild-std=std,panic_abort "${jobs[@]}" "$@" || stop "it does not compile for $target"
 }
 
+# android ABI TARGET NDK_NAME KERNEL_HEADERS C_HEADERS: a stripped libbeatcheck.so in $phones/out/android/ABI.
 android() {
-    local target=aarch64-linux-android out="$phones/out/android/arm64-v8a" sysroot="$phones/android" began=$SECONDS item part
-    if [ "$(cat "$sysroot/.version" 2>/dev/null)" != "$ziglang_version" ]; then
+    local abi=$1 target=$2 triple=$3 kernel=$4 headers=$5
+    local out="$phones/out/android/$abi" sysroot="$phones/android/$abi" item part
+    local cc=$triple$android_api-clang lower=${target//-/_}
+    if [ "$(cat "$sysroot/.version" 2>/dev/null)" != "$headers_version" ]; then
         rm -rf "$sysroot"
         mkdir -p "$sysroot/include"
-        for part in any-linux-any aarch64-linux-any generic-musl aarch64-linux-musl; do
+        # The C library's folder first and the processor's after it, whose files are the ones meant.
+        for part in any-linux-any "$kernel" generic-musl "$headers"; do
             cp -r "$phones/zig/lib/libc/include/$part/." "$sysroot/include/"
         done
-        printf '%s\n' "$ziglang_version" >"$sysroot/.version"
+        printf '%s\n' "$headers_version" >"$sysroot/.version"
     fi
-    local cc=aarch64-linux-android$android_api-clang
-    compiler_named "$cc" --target=aarch64-linux-android$android_api -isystem "$here" -isystem "$sysroot/include" \
-        --ld-path="$(command -v ld.lld-$llvm)" -nostdlib -L"$sysroot/lib"
+    compiler_named "$cc" "--target=$triple$android_api" -isystem "$here" -isystem "$sysroot/include" \
+        "--ld-path=$(command -v ld.lld-$llvm)" -nostdlib "-L$sysroot/lib"
 
     # Libraries with the names that Android's linker knows, and nothing in them: what is taken from them stays open, as it does with
     # the real ones. The unwinder is real: an NDK links it in from an archive too.
@@ -102,38 +107,63 @@ android() {
             "$cc" -shared -o "$sysroot/lib/lib$item.so" -Wl,-soname,lib$item.so -x c /dev/null
         done
         "$cc" -c -fPIC -o "$sysroot/lib/crtbegin_so.o" "$here/android/crtbegin_so.c"
-        local unwind="$phones/zig/lib/libunwind" flags="-c -fPIC -O2 -fno-exceptions -funwind-tables -D_LIBUNWIND_IS_NATIVE_ONLY -fvisibility=hidden"
+        local unwind="$phones/zig/lib/libunwind"
+        local flags=(-c -fPIC -O2 -fno-exceptions -funwind-tables -D_LIBUNWIND_IS_NATIVE_ONLY -fvisibility=hidden "-I$unwind/include")
         (
             cd "$sysroot/lib"
-            "$cc" $flags -std=c++17 -fno-rtti -nostdinc++ -I"$unwind/include" "$unwind/src/libunwind.cpp"
-            for item in UnwindLevel1.c UnwindLevel1-gcc-ext.c; do "$cc" $flags -I"$unwind/include" "$unwind/src/$item"; done
-            for item in UnwindRegistersSave.S UnwindRegistersRestore.S; do "$cc" $flags -I"$unwind/include" "$unwind/src/$item"; done
-            llvm-ar-$llvm rcs libunwind.a libunwind.o UnwindLevel1.o UnwindLevel1-gcc-ext.o UnwindRegistersSave.o UnwindRegistersRestore.o
+            for item in libunwind Unwind-EHABI; do
+                "$cc" "${flags[@]}" -std=c++17 -fno-rtti -nostdinc++ "$unwind/src/$item.cpp"
+            done
+            for item in UnwindLevel1.c UnwindLevel1-gcc-ext.c UnwindRegistersSave.S UnwindRegistersRestore.S; do
+                "$cc" "${flags[@]}" "$unwind/src/$item"
+            done
+            llvm-ar-$llvm rcs libunwind.new ./*nwind*.o
+            mv libunwind.new libunwind.a
         ) || stop 'the unwinder does not compile'
     fi
 
-    mkdir -p "$out"
-    export CC_aarch64_linux_android=$cc AR_aarch64_linux_android=llvm-ar-$llvm RANLIB_aarch64_linux_android=llvm-ranlib-$llvm
-    export CARGO_TARGET_AARCH64_LINUX_ANDROID_LINKER=$cc CARGO_TARGET_AARCH64_LINUX_ANDROID_AR=llvm-ar-$llvm
-    CARGO_TARGET_AARCH64_LINUX_ANDROID_RUSTFLAGS="$(rust_flags) -Clink-arg=$sysroot/lib/crtbegin_so.o -Clink-arg=-Wl,-Map=$out/libbeatcheck.map" build "$target" cdylib
-
+    # Which part of the library weighs what. It lies with cargo's files: a library that is still fresh is not linked again.
+    local map="$phones/target-phones/$target/release/libbeatcheck.map"
+    mkdir -p "$out" "${map%/*}"
+    export "CC_$lower=$cc" "AR_$lower=llvm-ar-$llvm" "RANLIB_$lower=llvm-ranlib-$llvm"
+    export "CARGO_TARGET_${lower^^}_LINKER=$cc" "CARGO_TARGET_${lower^^}_AR=llvm-ar-$llvm"
+    export "CARGO_TARGET_${lower^^}_RUSTFLAGS=$(rust_flags) -Clink-arg=$sysroot/lib/crtbegin_so.o -Clink-arg=-Wl,-Map=$map"
+    build "$target" cdylib
     llvm-strip-$llvm --strip-unneeded -o "$out/libbeatcheck.so" "$phones/target-phones/$target/release/libbeatcheck.so"
-    say "built in $((SECONDS - began)) s: $out/libbeatcheck.so"
+    cp "$map" "$out/libbeatcheck.map"
+    android_judged "$out/libbeatcheck.so"
 }
 
+# What the Android library takes from the system, against the list of what was looked up; and its pages. A new name is looked up
+# in bionic's libc.map.txt first (in which version of Android it came), then added.
+android_judged() {
+    local library=$1 list=script/phones.d/android-symbols.txt new small
+    llvm-nm-$llvm --dynamic --undefined-only --format=just-symbols "$library" | sed 's/@.*//' | sort -u >"$library.takes"
+    new=$(sed '/^#/d; s/ .*//' "$list" | sort -u | comm -23 "$library.takes" -)
+    [ -z "$new" ] || stop "needs of Android what $list does not have: $(printf '%s' "$new" | tr '\n' ' ')"
+    small=$(llvm-readelf-$llvm --program-headers --wide "$library" | awk '$1 == "LOAD" { count++; if ($NF != "0x4000") print $NF } END { if (!count) print "nothing is loaded" }')
+    [ -z "$small" ] || stop "$library: a segment is not aligned to 16 KiB: $small"
+    said="linked, 16 KiB pages, $(wc -l <"$library.takes") symbols of the system, all looked up"
+}
+
+# ios SLICE TARGET CLANG_TARGET: a static libbeatcheck.a in $phones/out/ios/SLICE.
 ios() {
-    local target=aarch64-apple-ios out="$phones/out/ios/ios-arm64" sdk="$phones/ios" began=$SECONDS
+    local slice=$1 target=$2 triple=$3
+    local out="$phones/out/ios/$slice" sdk="$phones/ios" lower=${target//-/_}
     mkdir -p "$sdk"
-    compiler_named arm64-apple-ios-clang --target=arm64-apple-ios$ios_version -isystem "$here" -isystem "$phones/zig/lib/libc/include/any-darwin-any"
+    compiler_named "$target-clang" "--target=$triple" -isystem "$here" -isystem "$phones/zig/lib/libc/include/any-darwin-any"
 
     # CommonCrypto, as on a Mac: libsqlite3-sys chooses it by itself only where the build machine is Apple's too.
     export LIBSQLITE3_FLAGS=-DSQLCIPHER_CRYPTO_CC
-    export CC_aarch64_apple_ios=arm64-apple-ios-clang AR_aarch64_apple_ios=llvm-ar-$llvm RANLIB_aarch64_apple_ios=llvm-ranlib-$llvm
+    export "CC_$lower=$target-clang" "AR_$lower=llvm-ar-$llvm" "RANLIB_$lower=llvm-ranlib-$llvm"
     export SDKROOT=$sdk IPHONEOS_DEPLOYMENT_TARGET=$ios_version
-    CARGO_TARGET_AARCH64_APPLE_IOS_RUSTFLAGS="$(rust_flags)" build "$target" staticlib
+    export "CARGO_TARGET_${lower^^}_RUSTFLAGS=$(rust_flags)"
+    build "$target" staticlib
 
     mkdir -p "$out"
     llvm-strip-$llvm --strip-debug -o "$out/libbeatcheck.a" "$phones/target-phones/$target/release/libbeatcheck.a"
-    unset LIBSQLITE3_FLAGS SDKROOT IPHONEOS_DEPLOYMENT_TARGET
-    say "built in $((SECONDS - began)) s: $out/libbeatcheck.a"
+    llvm-nm-$llvm --undefined-only --format=just-symbols "$out/libbeatcheck.a" 2>/dev/null >"$out/takes"
+    grep -qx _CCHmacInit "$out/takes" || stop 'SQLCipher does not call CommonCrypto'
+    ! grep -qE '^_(EVP_|OPENSSL_)' "$out/takes" || stop 'something calls OpenSSL'
+    said="$(llvm-ar-$llvm t "$out/libbeatcheck.a" | wc -l) objects, not linked; SQLCipher calls CommonCrypto, nothing OpenSSL"
 }

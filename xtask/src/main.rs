@@ -33,7 +33,9 @@ cargo xtask COMMAND
       --classes DIR    where Maven compiled the modules to (target/android, by script/test-kotlin)
       --library DIR    the Android library's module (android/library)
   package ios          an XCFramework, zipped, and its checksum, by Xcode; without it a compile proof
-      --headers DIR    the generated beatcheckFFI.h and its module map (generated otherwise)
+      --headers DIR    the generated beatcheckFFI.h, its module map and beatcheck.swift (generated otherwise)
+      --swift DIR      the Swift package's sources (ios/Sources)
+      --url ADDRESS    where the zip will lie, for Package.swift
       --out DIR        for both: where to (target/package)
       --record         for both: add the sizes to docs/sizes.jsonl and write docs/sizes.md
   package sizes        write docs/sizes.md from docs/sizes.jsonl

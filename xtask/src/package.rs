@@ -9,8 +9,10 @@ mod archive;
 mod inspect;
 mod ios;
 mod sizes;
+mod swift;
 
 use crate::check::{clean, succeeds};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,6 +26,9 @@ This package was made on a machine without an Android NDK or Xcode. Its native l
 has never been loaded, on a phone or anywhere else. It shows that the sources compile and how a package is laid out, and no more. Do not
 put it into an app. docs/packaging.md says what was checked, and how a package for release is built.
 ";
+
+/// How a notice names what is not in the package.
+const MISSING: &str = "missing: ";
 
 /// What is licensed with the library, for whoever passes it on.
 const THIRD_PARTIES: &str = "\
@@ -70,6 +75,10 @@ pub(crate) struct Options {
     headers: Option<PathBuf>,
     /// The Android library's module; android/library otherwise.
     library: Option<PathBuf>,
+    /// The Swift package's sources; ios/Sources otherwise.
+    swift: Option<PathBuf>,
+    /// Where the XCFramework's zip will lie, for Package.swift.
+    url: Option<String>,
     /// Add the sizes to docs/sizes.jsonl.
     record: bool,
 }
@@ -86,6 +95,8 @@ impl Options {
                 "--classes" => options.classes = Some(folder()?),
                 "--headers" => options.headers = Some(folder()?),
                 "--library" => options.library = Some(folder()?),
+                "--swift" => options.swift = Some(folder()?),
+                "--url" => options.url = Some(words.next().ok_or("--url needs an address")?.to_string()),
                 "--record" => options.record = true,
                 other => return Err(format!("`{other}` is not an option of package")),
             }
@@ -120,8 +131,10 @@ pub(crate) fn run(root: &Path, words: &[&str]) -> Result<bool, String> {
 fn verify(root: &Path, file: &Path) -> Result<(), String> {
     let entries = archive::read(&std::fs::read(file).map_err(|problem| format!("{}: {problem}", file.display()))?)?;
     let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let problems = if entries.contains_key("AndroidManifest.xml") {
+    let problems = if name.ends_with(".aar") {
         android::problems(&name, &entries, &inspect::traces(root))
+    } else if entries.contains_key("Package.swift") {
+        swift::problems(&name, &entries, &inspect::traces(root))
     } else {
         ios::problems(&name, &entries, &inspect::traces(root))
     };
@@ -151,6 +164,16 @@ fn label_problems(name: &str, entries: &archive::Entries, notice: &str) -> Vec<S
         (false, true) => vec![format!("is called a compile proof, and holds no {notice}")],
         _ => Vec::new(),
     }
+}
+
+/// The notice of a compile proof, with what is missing in it because the checkout has not its sources.
+fn notice(gaps: &[String]) -> String {
+    gaps.iter().fold(NOTICE.to_owned(), |text, gap| format!("{text}\n{MISSING}{gap}"))
+}
+
+/// What a notice says is missing. Only a compile proof has a notice, so nothing else may lack anything.
+fn gaps(notice: &[u8]) -> BTreeSet<String> {
+    String::from_utf8_lossy(notice).lines().filter_map(|line| line.strip_prefix(MISSING)).map(str::to_owned).collect()
 }
 
 /// The licence texts, by their names.
@@ -247,6 +270,13 @@ mod tests {
         assert!(label_problems("b.aar", &without, "NOTICE").is_empty());
         assert_eq!(label_problems("b.aar", &with, "NOTICE").len(), 1);
         assert_eq!(label_problems(&format!("b{}.aar", Origin::Proof.label()), &without, "NOTICE").len(), 1);
+    }
+
+    #[test]
+    fn a_notice_names_what_is_missing() {
+        let gaps = ["R.txt".to_owned(), "classes.jar".to_owned()];
+        assert_eq!(super::gaps(notice(&gaps).as_bytes()), gaps.into());
+        assert!(super::gaps(NOTICE.as_bytes()).is_empty());
     }
 
     #[test]

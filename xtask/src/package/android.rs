@@ -22,20 +22,29 @@ const ABIS: &[(&str, &str, &str)] = &[
     ("x86_64", "x86_64-linux-android", "x86_64-linux-android"),
 ];
 
-/// Modules whose classes go into the AAR, by their Maven names.
-const MODULES: &[&str] = &["beatcheck-core", "beatcheck-android-library"];
+/// Modules whose classes go into the AAR: Maven's name, the folder in android/, and what only it holds.
+const MODULES: &[(&str, &str, &str)] = &[
+    ("beatcheck-core", "core", "org/beatcheck/ffi/"),
+    ("beatcheck-android-library", "library", "org/beatcheck/android/"),
+];
+
+/// ABI, and where its library lies.
+type Libraries = Vec<(&'static str, PathBuf)>;
 
 pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
     let module = options.library.as_ref().map_or_else(|| root.join("android/library"), |dir| root.join(dir));
-    let classes = options.classes.as_ref().map_or_else(|| super::target(root).join("android"), |dir| root.join(dir));
+    let built = options.classes.as_ref().map_or_else(|| super::target(root).join("android"), |dir| root.join(dir));
+    let ndk = std::env::var_os("ANDROID_NDK_HOME");
     // What costs nothing is looked for before what takes minutes.
-    let mut entries = from_module(&module.join("src/main"))?;
-    entries.insert("classes.jar".to_owned(), archive::zip(&merged_classes(&classes)?)?);
-    let (origin, libraries) = match std::env::var_os("ANDROID_NDK_HOME") {
+    let (mut entries, gaps) = gathered(&module, &built)?;
+    if let (Some(gap), Some(_)) = (gaps.first(), &ndk) {
+        return Err(format!("with an NDK it would be a release, and there is no {gap}"));
+    }
+    let (origin, libraries) = match ndk {
         Some(ndk) => with_ndk(root, Path::new(&ndk))?,
         None => {
             let built = super::compile_proof(root, "android")?;
-            (Origin::Proof, vec![("arm64-v8a", built.join("arm64-v8a").join(SONAME))])
+            (Origin::Proof, ABIS.iter().map(|(abi, ..)| (*abi, built.join(abi).join(SONAME))).collect())
         }
     };
     let mut measured = Vec::new();
@@ -48,7 +57,7 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
         entries.insert(format!("META-INF/org.beatcheck/{name}"), text);
     }
     if origin == Origin::Proof {
-        entries.insert(NOTICE.to_owned(), super::NOTICE.as_bytes().to_vec());
+        entries.insert(NOTICE.to_owned(), super::notice(&gaps).into_bytes());
     }
 
     let version = super::version(root)?;
@@ -56,14 +65,50 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
     let file = options.out(root).join(format!("{stem}.aar"));
     let packed = archive::zip(&entries)?;
     super::write(&file, &packed)?;
-    let parent = super::text(&module.parent().unwrap_or(root).join("pom.xml"))?;
-    super::write(&file.with_file_name(format!("{stem}.pom")), pom(&version, &origin, &parent)?.as_bytes())?;
+    let parent = module.parent().unwrap_or(root).join("pom.xml");
+    if parent.exists() {
+        super::write(&file.with_extension("pom"), pom(&version, &origin, &super::text(&parent)?)?.as_bytes())?;
+    } else {
+        println!("package: no POM: android/pom.xml, which has the versions, is not in this checkout");
+    }
 
     let problems = problems(&format!("{stem}.aar"), &archive::read(&packed)?, &inspect::traces(root));
     super::judged(&format!("{stem}.aar"), &entries, &problems)?;
+    for gap in &gaps {
+        println!("missing, and said so inside: {gap}");
+    }
     println!("{}\n{}", file.display(), archive::sha256(&packed));
     measured.push(("android".to_owned(), "AAR".to_owned(), packed));
     sizes::report(root, &origin, &measured, options.record)
+}
+
+/// Everything but the native libraries, and what of it is missing because its sources are not in this checkout.
+fn gathered(module: &Path, built: &Path) -> Result<(Entries, Vec<String>), String> {
+    let mut gaps = Vec::new();
+    let mut entries = if module.is_dir() {
+        from_module(&module.join("src/main"))?
+    } else {
+        gaps.extend(["AndroidManifest.xml", "proguard.txt", "R.txt"].map(str::to_owned));
+        Entries::new()
+    };
+    let mut classes = Entries::new();
+    for (name, source, holds) in MODULES {
+        let source = if *source == "library" { module.to_path_buf() } else { module.with_file_name(source) };
+        let folder = built.join(name).join("classes");
+        if folder.is_dir() {
+            archive::add_folder(&mut classes, "", &folder)?;
+        } else if source.is_dir() {
+            return Err(format!("{} is not there: script/test-kotlin compiles it", folder.display()));
+        } else {
+            gaps.push((*holds).to_owned());
+        }
+    }
+    if classes.is_empty() {
+        gaps.push("classes.jar".to_owned());
+    } else {
+        entries.insert("classes.jar".to_owned(), archive::zip(&classes)?);
+    }
+    Ok((entries, gaps))
 }
 
 /// Manifest, consumer rules, resources and their table, from a module's src/main.
@@ -141,21 +186,8 @@ fn named_values(text: &str) -> Vec<(String, String)> {
     found
 }
 
-/// Every module's classes, as one jar holds them.
-fn merged_classes(built: &Path) -> Result<Entries, String> {
-    let mut classes = Entries::new();
-    for module in MODULES {
-        let folder = built.join(module).join("classes");
-        if !folder.is_dir() {
-            return Err(format!("{} is not there: script/test-kotlin compiles it", folder.display()));
-        }
-        archive::add_folder(&mut classes, "", &folder)?;
-    }
-    Ok(classes)
-}
-
 /// Builds every ABI with an NDK.
-fn with_ndk(root: &Path, ndk: &Path) -> Result<(Origin, Vec<(&'static str, PathBuf)>), String> {
+fn with_ndk(root: &Path, ndk: &Path) -> Result<(Origin, Libraries), String> {
     let properties = super::text(&ndk.join("source.properties"))?;
     let revision = properties.lines().find_map(|line| line.strip_prefix("Pkg.Revision = "));
     let revision = revision.ok_or("the NDK's source.properties names no revision")?.trim();
@@ -183,7 +215,11 @@ fn with_ndk(root: &Path, ndk: &Path) -> Result<(Origin, Vec<(&'static str, PathB
         build.env(format!("CC_{name}"), &cc).env(format!("AR_{name}"), "llvm-ar");
         build.env(format!("RANLIB_{name}"), "llvm-ranlib").env("BEATCHECK_CHECKOUT", root);
         build.env(format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()), &cc);
-        build.env(format!("CARGO_TARGET_{}_RUSTFLAGS", name.to_uppercase()), super::remapped(root));
+        // Which part weighs what, for docs/sizes.md.
+        let map = out.join(abi).join("libbeatcheck.map");
+        super::write(&map, b"")?;
+        let flags = format!("{} -Clink-arg=-Wl,-Map={}", super::remapped(root), map.display());
+        build.env(format!("CARGO_TARGET_{}_RUSTFLAGS", name.to_uppercase()), flags);
         if !succeeds(&mut build) {
             return Err(format!("{target} does not build; `rustup target add {target}` brings its standard library"));
         }
@@ -260,9 +296,11 @@ fn pom(version: &str, origin: &Origin, parent: &str) -> Result<String, String> {
 /// Everything that is wrong with an AAR of this name.
 pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<String> {
     let mut problems = super::label_problems(name, entries, NOTICE);
+    let gaps = entries.get(NOTICE).map(|notice| super::gaps(notice)).unwrap_or_default();
     for needed in ["AndroidManifest.xml", "classes.jar", "proguard.txt", "R.txt", "META-INF/org.beatcheck/LICENSE-MIT"]
     {
-        if entries.get(needed).is_none_or(|bytes| bytes.is_empty() && needed != "R.txt") {
+        let lacks = entries.get(needed).is_none_or(|bytes| bytes.is_empty() && needed != "R.txt");
+        if lacks && !gaps.contains(needed) {
             problems.push(format!("{needed}: is missing or empty"));
         }
     }
@@ -275,13 +313,13 @@ pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<
         problems.push(format!("classes.jar: {problem}"));
         Entries::new()
     });
-    for wanted in ["org/beatcheck/ffi/", "org/beatcheck/android/"] {
-        if !classes.keys().any(|path| path.starts_with(wanted)) {
+    for (_, _, wanted) in MODULES {
+        if !classes.keys().any(|path| path.starts_with(wanted)) && !gaps.contains(*wanted) {
             problems.push(format!("classes.jar: holds nothing of {wanted}"));
         }
     }
     let named: BTreeSet<String> = classes.values().flat_map(|class| inspect::functions_named(class)).collect();
-    if named.is_empty() {
+    if named.is_empty() && !gaps.contains("org/beatcheck/ffi/") {
         problems.push("classes.jar: calls nothing of the native library".to_owned());
     }
     for (path, bytes) in libraries {

@@ -1,10 +1,10 @@
 //! The XCFramework: a static library for each slice, the C header of the binding, and its module map.
 //!
-//! With Xcode there are three slices: devices, simulators and Macs (on which an app's developer runs tests); without, the one for devices
-//! that script/check-phones compiled. It stops at a zip and its checksum: where Package.swift finds it is its owner's.
+//! With Xcode there are three slices: devices, simulators and Macs (on which an app's developer runs tests); without, the two for arm64
+//! that script/check-phones compiled. It stops at a zip and its checksum; `swift` writes the package that names them.
 
 use super::archive::{self, Entries};
-use super::{Options, Origin, inspect, sizes};
+use super::{Options, Origin, inspect, sizes, swift};
 use crate::check::{cargo, clean, succeeds};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use std::process::Command;
 const FRAMEWORK: &str = "Beatcheck.xcframework";
 const LIBRARY: &str = "libbeatcheck.a";
 /// The module that the generated Swift imports. In a folder of its own: Xcode puts the headers of all packages into one.
-const MODULE: &str = "beatcheckFFI";
+pub(super) const MODULE: &str = "beatcheckFFI";
 const NOTICE: &str = "Beatcheck.xcframework/COMPILE-PROOF-NOT-FOR-RELEASE.txt";
 /// The oldest iOS that it is built for. script/phones.d/phones.sh has the same.
 const IOS: &str = "16.0";
@@ -44,6 +44,17 @@ const SLICES: &[Slice] = &[
     },
 ];
 
+/// Those of a compile proof. The simulator's is for Macs of today alone, and is named as Xcode names such a one.
+const PROOFS: &[Slice] = &[
+    Slice { id: "ios-arm64", platform: inspect::IOS, processors: &[ARM64], targets: &["aarch64-apple-ios"] },
+    Slice {
+        id: "ios-arm64-simulator",
+        platform: inspect::IOS_SIMULATOR,
+        processors: &[ARM64],
+        targets: &["aarch64-apple-ios-sim"],
+    },
+];
+
 pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
     let kit = super::output(Command::new("xcodebuild").arg("-version"));
     let (origin, mut entries) = match kit {
@@ -52,14 +63,15 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
             let built = super::compile_proof(root, "ios")?;
             let unstripped = super::cache()?.join("phones/target-phones/aarch64-apple-ios/release").join(LIBRARY);
             let headers = headers(root, options, &unstripped)?;
-            (Origin::Proof, laid_out(super::read(&built.join("ios-arm64").join(LIBRARY))?, &headers)?)
+            let libraries = PROOFS.iter().map(|slice| super::read(&built.join(slice.id).join(LIBRARY)));
+            (Origin::Proof, laid_out(libraries.collect::<Result<_, _>>()?, &headers)?)
         }
     };
     for (name, text) in super::licences(root)? {
         entries.insert(format!("{FRAMEWORK}/{name}"), text);
     }
     if origin == Origin::Proof {
-        entries.insert(NOTICE.to_owned(), super::NOTICE.as_bytes().to_vec());
+        entries.insert(NOTICE.to_owned(), super::notice(&[]).into_bytes());
     }
 
     let name = format!("{FRAMEWORK}-{}{}.zip", super::version(root)?, origin.label());
@@ -71,19 +83,21 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
 
     let problems = problems(&name, &archive::read(&packed)?, &inspect::traces(root));
     super::judged(&name, &entries, &problems)?;
-    println!(
-        "{}\nfor Package.swift: .binaryTarget(name: \"{MODULE}\", url: \"...\", checksum: \"{checksum}\")",
-        file.display()
-    );
-    let mut measured: Vec<_> = SLICES
-        .iter()
-        .filter_map(|slice| {
-            let library = entries.get(&format!("{FRAMEWORK}/{}/{LIBRARY}", slice.id))?;
-            Some((slice.id.to_owned(), LIBRARY.to_owned(), library.clone()))
-        })
-        .collect();
+    println!("{}\nchecksum: {checksum}", file.display());
+    swift::package(root, options, &origin, &file, &checksum)?;
+    let mut measured = Vec::new();
+    for slice in known() {
+        if let Some(library) = entries.get(&format!("{FRAMEWORK}/{}/{LIBRARY}", slice.id)) {
+            measured.push((slice.id.to_owned(), LIBRARY.to_owned(), library.clone()));
+        }
+    }
     measured.push(("ios".to_owned(), "XCFramework, zip".to_owned(), packed));
     sizes::report(root, &origin, &measured, options.record)
+}
+
+/// Every slice that a framework of ours may have, each once.
+fn known() -> impl Iterator<Item = &'static Slice> {
+    SLICES.iter().chain(PROOFS.iter().filter(|proof| SLICES.iter().all(|slice| slice.id != proof.id)))
 }
 
 /// The binding's header and module map, as a folder that has `beatcheckFFI/` in it: those given, or generated from a library.
@@ -120,18 +134,19 @@ fn headers(root: &Path, options: &Options, library: &Path) -> Result<PathBuf, St
     Ok(out)
 }
 
-/// The layout that `xcodebuild -create-xcframework` makes, for the one slice of devices.
-fn laid_out(library: Vec<u8>, headers: &Path) -> Result<Entries, String> {
-    let slice = &SLICES[0];
+/// The layout that `xcodebuild -create-xcframework` makes, for a compile proof's slices and their libraries.
+fn laid_out(libraries: Vec<Vec<u8>>, headers: &Path) -> Result<Entries, String> {
     let mut entries = Entries::new();
-    entries.insert(format!("{FRAMEWORK}/Info.plist"), info(&[slice]).into_bytes());
-    entries.insert(format!("{FRAMEWORK}/{}/{LIBRARY}", slice.id), library);
-    archive::add_folder(&mut entries, &format!("{FRAMEWORK}/{}/Headers", slice.id), headers)?;
+    entries.insert(format!("{FRAMEWORK}/Info.plist"), info(PROOFS).into_bytes());
+    for (slice, library) in PROOFS.iter().zip(libraries) {
+        entries.insert(format!("{FRAMEWORK}/{}/{LIBRARY}", slice.id), library);
+        archive::add_folder(&mut entries, &format!("{FRAMEWORK}/{}/Headers", slice.id), headers)?;
+    }
     Ok(entries)
 }
 
 /// The framework's property list, as Xcode writes it.
-fn info(slices: &[&Slice]) -> String {
+fn info(slices: &[Slice]) -> String {
     let mut libraries = String::new();
     for slice in slices {
         let processors: String = slice.processors.iter().fold(String::new(), |all, processor| {
@@ -234,7 +249,7 @@ pub(super) fn problems(name: &str, entries: &Entries, traces: &[String]) -> Vec<
             problems.push(format!("Info.plist: has no {needed}"));
         }
     }
-    for slice in SLICES {
+    for slice in known() {
         let folder = format!("{FRAMEWORK}/{}", slice.id);
         let there = entries.keys().any(|path| path.starts_with(&format!("{folder}/")));
         if there != info.contains(&format!("<string>{}</string>", slice.id)) {

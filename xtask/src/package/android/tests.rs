@@ -37,16 +37,37 @@ fn a_module_without_its_parts_is_refused() {
 }
 
 #[test]
-fn classes_of_both_modules_are_merged_and_each_is_needed() {
-    let dir = tempfile::tempdir().unwrap();
-    let write = |path: &str| super::super::write(&dir.path().join(path), b"class").unwrap();
+fn classes_of_both_modules_are_merged_and_each_is_needed_where_its_sources_are() {
+    let android = tempfile::tempdir().unwrap();
+    let library = android.path().join("library");
+    std::fs::create_dir(android.path().join("core")).unwrap();
+    let built = tempfile::tempdir().unwrap();
+    let write = |path: &str| super::super::write(&built.path().join(path), b"class").unwrap();
+    assert!(gathered(&library, built.path()).unwrap_err().contains("script/test-kotlin"));
     write("beatcheck-core/classes/org/beatcheck/ffi/A.class");
-    assert!(merged_classes(dir.path()).unwrap_err().contains("script/test-kotlin"));
+
+    // This checkout has no library module: what is missing is said, and passes only in a proof that says it.
+    let (entries, gaps) = gathered(&library, built.path()).unwrap();
+    assert_eq!(gaps, ["AndroidManifest.xml", "proguard.txt", "R.txt", "org/beatcheck/android/"]);
+    let lacking = |notice: Option<String>| {
+        let mut entries = entries.clone();
+        entries.extend(notice.map(|text| (NOTICE.to_owned(), text.into_bytes())));
+        let problems = problems(&format!("b{}.aar", Origin::Proof.label()), &entries, &[]).join("\n");
+        ["AndroidManifest.xml", "org/beatcheck/android/"].map(|gap| problems.contains(gap))
+    };
+    assert_eq!(lacking(Some(super::super::notice(&gaps))), [false, false]);
+    assert_eq!(lacking(Some(super::super::notice(&[]))), [true, true]);
+    assert_eq!(lacking(None), [true, true]);
+
+    std::fs::rename(module().path(), &library).unwrap();
+    assert!(gathered(&library, built.path()).unwrap_err().contains("script/test-kotlin"));
     write("beatcheck-android-library/classes/org/beatcheck/android/B.class");
-    let classes = merged_classes(dir.path()).unwrap();
+    let (entries, gaps) = gathered(&library, built.path()).unwrap();
+    let classes = archive::read(&entries["classes.jar"]).unwrap();
     assert_eq!(classes.keys().collect::<Vec<_>>(), ["org/beatcheck/android/B.class", "org/beatcheck/ffi/A.class"]);
+    assert!(gaps.is_empty());
     write("beatcheck-android-library/classes/org/beatcheck/ffi/A.class");
-    assert!(merged_classes(dir.path()).unwrap_err().contains("two files"));
+    assert!(gathered(&library, built.path()).unwrap_err().contains("two files"));
 }
 
 #[test]

@@ -2,6 +2,8 @@ use super::*;
 
 const ARM64: u32 = 0x0100_000c;
 
+type Fault = fn(&mut Shared);
+
 fn good() -> Shared {
     Shared {
         machine: header::EM_AARCH64,
@@ -17,7 +19,7 @@ fn good() -> Shared {
 #[test]
 fn a_library_for_phones_passes_and_each_fault_is_found() {
     assert_eq!(good().problems("arm64-v8a", "libbeatcheck.so"), Vec::<String>::new());
-    let faults: [(&str, fn(&mut Shared)); 11] = [
+    let faults: [(&str, Fault); 11] = [
         ("for ELF machine", |s| s.machine = header::EM_X86_64),
         ("no shared library", |s| s.is_library = false),
         ("loads nothing", |s| s.loaded.clear()),

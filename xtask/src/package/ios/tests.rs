@@ -9,8 +9,15 @@ fn sample_headers() -> tempfile::TempDir {
     dir
 }
 
+fn path(end: &str) -> String {
+    format!("{FRAMEWORK}/{end}")
+}
+
+type Fault = Box<dyn Fn(&mut Entries)>;
+
 fn framework() -> Entries {
-    laid_out(ar(&[&object(ARM64, Some(inspect::IOS))]), sample_headers().path()).unwrap()
+    let library = |platform| ar(&[&object(ARM64, Some(platform))]);
+    laid_out(vec![library(inspect::IOS), library(inspect::IOS_SIMULATOR)], sample_headers().path()).unwrap()
 }
 
 #[test]
@@ -21,23 +28,34 @@ fn the_layout_is_xcodes_and_all_but_the_symbols_passes() {
         paths,
         [
             "Info.plist",
+            "ios-arm64-simulator/Headers/beatcheckFFI/beatcheckFFI.h",
+            "ios-arm64-simulator/Headers/beatcheckFFI/module.modulemap",
+            "ios-arm64-simulator/libbeatcheck.a",
             "ios-arm64/Headers/beatcheckFFI/beatcheckFFI.h",
             "ios-arm64/Headers/beatcheckFFI/module.modulemap",
             "ios-arm64/libbeatcheck.a"
         ]
     );
-    // The sample's object is for devices and defines nothing: that is what is left to say.
+    // The sample's objects are for the right systems and define nothing: that is what is left to say.
     let problems = problems("Beatcheck.xcframework.zip", &entries, &[]);
-    assert!(problems.len() == 1 && problems[0].contains("lacks 1 functions"), "{problems:?}");
+    assert_eq!(
+        problems,
+        ["ios-arm64", "ios-arm64-simulator"]
+            .map(|id| format!("{id}: lacks 1 functions of its header: ffi_beatcheck_uniffi_contract_version..."))
+    );
 }
 
 #[test]
 fn each_fault_of_a_framework_is_found() {
-    let path = |end: &str| format!("{FRAMEWORK}/{end}");
-    let faults: [(&str, Box<dyn Fn(&mut Entries)>); 9] = [
+    let simulators = ar(&[&object(ARM64, Some(inspect::IOS_SIMULATOR))]);
+    let faults: [(&str, Fault); 10] = [
+        (
+            "for platform Some(7)",
+            Box::new(move |e| drop(e.insert(path("ios-arm64/libbeatcheck.a"), simulators.clone()))),
+        ),
         ("XFWK", Box::new(|e| drop(e.insert(path("Info.plist"), Vec::new())))),
         ("do not agree", Box::new(|e| drop(e.insert(path("macos-arm64_x86_64/libbeatcheck.a"), Vec::new())))),
-        ("every device needs it", Box::new(|e| e.retain(|path, _| !path.contains("ios-arm64")))),
+        ("every device needs it", Box::new(|e| e.retain(|path, _| !path.contains("ios-arm64/")))),
         ("no header", Box::new(|e| drop(e.remove(&path("ios-arm64/Headers/beatcheckFFI/beatcheckFFI.h"))))),
         ("no module map", Box::new(|e| drop(e.remove(&path("ios-arm64/Headers/beatcheckFFI/module.modulemap"))))),
         ("no libbeatcheck.a", Box::new(|e| drop(e.remove(&path("ios-arm64/libbeatcheck.a"))))),
