@@ -4,12 +4,14 @@
 //! crate may use which, who may read a clock, how long a file may grow, which words may not appear. A rule that only
 //! a document states is forgotten by the third contributor, so each one here is code with a bad example beside it.
 //!
-//! This crate stops at checking. It builds no artefact that ships and is used by no other crate.
+//! `cargo xtask package` is the other thing it does: it lays out what app developers take home, and judges that too.
+//! This crate is used by no other crate.
 
 #![allow(clippy::print_stdout)] // a command's output is its purpose
 
 mod api;
 mod check;
+mod package;
 mod python;
 mod tidy;
 mod totals;
@@ -29,6 +31,18 @@ cargo xtask COMMAND
       --since SECONDS  count the total time from this Unix time (script/test uses it)
   api [--write]        bindings/api.txt and docs/api are what the library says: compares them, or writes them
   deny [--online]      bans, licences and sources of dependencies; advisories with --online
+  package android      an AAR and its POM, by the NDK at ANDROID_NDK_HOME; without one, by script/check-phones: a compile
+                       proof, not for release, and called so (docs/packaging.md)
+      --classes DIR    where Maven compiled the modules to (target/android, by script/test-kotlin)
+      --library DIR    the Android library's module (android/library)
+  package ios          an XCFramework, zipped, and its checksum, by Xcode; without it a compile proof
+      --headers DIR    the generated beatcheckFFI.h, its module map and beatcheck.swift (generated otherwise)
+      --swift DIR      the Swift package's sources (ios/Sources)
+      --url ADDRESS    where the zip will lie, for Package.swift
+      --out DIR        for both: where to (target/package)
+      --record         for both: add the sizes to docs/sizes.jsonl and write docs/sizes.md
+  package sizes        write docs/sizes.md from docs/sizes.jsonl
+  package verify FILE  judge an AAR or an XCFramework's zip as the commands above do
   help                 this text, and the rules of tidy
 
 Exit code: 0 all well, 1 something was found or a step failed, 2 bad usage.";
@@ -45,6 +59,10 @@ fn main() -> ExitCode {
         ["deny", "--online"] => check::run_one(&root, check::Step::Deny, true),
         ["check", options @ ..] => match check::Options::parse(options) {
             Ok(options) => check::run(&root, &options),
+            Err(problem) => return usage(&problem),
+        },
+        ["package", words @ ..] => match package::run(&root, words) {
+            Ok(passed) => passed,
             Err(problem) => return usage(&problem),
         },
         [] | ["help" | "--help" | "-h"] => {
