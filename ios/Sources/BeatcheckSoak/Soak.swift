@@ -1,0 +1,138 @@
+// Many checks and many syncs in one process, against a real hub: memory, threads and files must stay what they are, and in the end
+// everything must be let go of.
+import Beatcheck
+import Foundation
+import HubProcess
+
+/// Counts that it is alive: the core holds it by a handle, and lets go of it with the device.
+final class CountedVault: KeyVault, @unchecked Sendable {
+    private let inner: any KeyVault
+    init(_ inner: any KeyVault) { self.inner = inner }
+
+    func kind() -> String { inner.kind() }
+    func create(label: String, keyUse: KeyUse) throws -> Data { try inner.create(label: label, keyUse: keyUse) }
+    func publicKey(label: String) throws -> Data { try inner.publicKey(label: label) }
+    func sign(label: String, message: Data) throws -> Data { try inner.sign(label: label, message: message) }
+    func wrap(label: String, plain: Data) throws -> Data { try inner.wrap(label: label, plain: plain) }
+    func unwrap(label: String, wrapped: Data) throws -> Data { try inner.unwrap(label: label, wrapped: wrapped) }
+    func mix(label: String, input: Data) throws -> Data { try inner.mix(label: label, input: input) }
+    func counter(label: String) throws -> UInt64 { try inner.counter(label: label) }
+    func attest(label: String, nonce: Data) throws -> Data { try inner.attest(label: label, nonce: nonce) }
+    func destroy(label: String) throws { try inner.destroy(label: label) }
+}
+
+struct Soak {
+    let checks: Int, syncs: Int, rounds: Int, tasks: Int, reopenings: Int
+    /// How much more may be resident at the end than after the warm-up.
+    let boundKiB: Int
+
+    init(_ options: Options) throws {
+        checks = try options.number("checks", 100_000)
+        syncs = try options.number("syncs", 200)
+        rounds = try options.number("rounds", 20)
+        tasks = try options.number("tasks", 8)
+        reopenings = try options.number("reopenings", 20)
+        boundKiB = try options.number("bound-mib", 16) * 1024
+        guard rounds >= 8 else { throw Misuse("--rounds: at least 8, or the beginning and the end cannot be compared") }
+    }
+
+    /// True if everything stayed within its bound.
+    func run() async throws -> Bool {
+        let hub = try HubProcess(persons: true)
+        defer { hub.end() }
+        weak var vault: CountedVault?
+        weak var device: Beatcheck?
+        var figures: [Footprint] = []
+        let plate = try hub.stolenPlate()
+        do {
+            let made = CountedVault(try hub.vault("soak"))
+            vault = made
+            let beatcheck = try await Beatcheck.enrol(hub.options("soak"), vault: made)
+            device = beatcheck
+            try await beatcheck.sync()
+            let reader = Task { var seen = 0; for await _ in beatcheck.events { seen += 1 }; return seen }
+            say("round   checks  syncs   resident MiB  threads  files")
+            for round in 1...rounds {
+                if round % 4 == 0 {
+                    // Something to apply, now and then: one list and the other in turn.
+                    try hub.ingest("nz-police-stolen-vehicles.toml", round % 8 == 0 ? "hot-list-a.csv" : "hot-list-b.csv")
+                    try hub.run("publish")
+                }
+                try await self.round(beatcheck, plate)
+                let now = try Footprint.now()
+                figures.append(now)
+                say(column(round, 5), column(round * (checks / rounds), 8), column(round * (syncs / rounds), 6),
+                      column(Double(now.residentKiB) / 1024, 1, 14), column(now.threads, 8), column(now.files, 6))
+            }
+            await beatcheck.close()
+            say("events read: \(await reader.value)")
+        }
+        var fine = bounded("resident memory, KiB", figures.map(\.residentKiB), by: boundKiB)
+        fine = bounded("threads", figures.map(\.threads), by: 8) && fine
+        fine = bounded("open files", figures.map(\.files), by: 8) && fine
+        fine = try await reopened(hub, plate) && fine
+        fine = await released("the device", { device == nil }) && fine
+        fine = await released("the vault", { vault == nil }) && fine
+        return fine
+    }
+
+    private func round(_ beatcheck: Beatcheck, _ plate: String) async throws {
+        let syncing = Task {
+            for _ in 0..<(syncs / rounds) {
+                let report = try await beatcheck.sync()
+                guard report.complete else { throw HubTrouble("a sync was not complete: \(report.fault?.code ?? "no fault")") }
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<tasks {
+                let share = checks / rounds / tasks + (task < checks / rounds % tasks ? 1 : 0)
+                group.addTask { for n in 0..<share { try await check(beatcheck, plate, n) } }
+            }
+            try await group.waitForAll()
+        }
+        try await syncing.value
+    }
+
+    private func check(_ beatcheck: Beatcheck, _ plate: String, _ n: Int) async throws {
+        let answer: Answer
+        let wanted: Outcome
+        switch n % 4 {
+        case 0: (answer, wanted) = (try await beatcheck.check(plate: plate, purpose: "traffic_stop"), .hit)
+        case 1: (answer, wanted) = (try await beatcheck.check(person: PersonQuery(surname: "Genner-White", dob: "1988-05-24"), why: Why(purpose: "stop_search")), .hit)
+        default: (answer, wanted) = (try await beatcheck.check(plate: "ZZ99ZZZ", purpose: "traffic_stop"), .noTrace)
+        }
+        guard answer.outcome == wanted else { throw HubTrouble("another outcome than \(wanted): \(answer.outcome) \(answer.error?.code ?? "")") }
+    }
+
+    /// The device is opened, used and let go of many times: what stays of each would show.
+    private func reopened(_ hub: HubProcess, _ plate: String) async throws -> Bool {
+        var figures: [Footprint] = []
+        for n in 0..<reopenings {
+            let beatcheck = try await Beatcheck.open(home: hub.home("soak"), vault: CountedVault(hub.vault("soak")))
+            try await check(beatcheck, plate, 0)
+            // Every other one is closed; the rest is only let go of.
+            if n % 2 == 0 { await beatcheck.close() }
+            let reader = beatcheck.events
+            figures.append(try Footprint.now())
+            if n % 2 == 0 { for await _ in reader {} }
+        }
+        return bounded("resident memory over \(reopenings) openings, KiB", figures.map(\.residentKiB), by: boundKiB)
+            && bounded("threads over \(reopenings) openings", figures.map(\.threads), by: 8)
+            && bounded("open files over \(reopenings) openings", figures.map(\.files), by: 8)
+    }
+
+    /// Compares the middle of the last quarter with that of the second one: the first is the warm-up.
+    private func bounded(_ what: String, _ values: [Int], by bound: Int) -> Bool {
+        let quarter = values.count / 4
+        let early = Array(values[quarter..<2 * quarter]).quantile(0.5) ?? 0, late = Array(values.suffix(quarter)).quantile(0.5) ?? 0
+        let fine = late - early <= bound
+        say("\(fine ? "ok    " : "FAILED") \(what): \(early) -> \(late), at most \(bound) more")
+        return fine
+    }
+
+    private func released(_ what: String, _ gone: () -> Bool) async -> Bool {
+        for _ in 0..<3000 where !gone() { try? await Task.sleep(nanoseconds: 10_000_000) }
+        say("\(gone() ? "ok    " : "FAILED") \(what) is released")
+        return gone()
+    }
+}
