@@ -5,10 +5,11 @@
 //! all of them.
 
 mod asked;
+mod pauses;
 mod rust;
 
 use super::figure::{Figure, percentile};
-use super::job::{self, Job};
+use super::job::{self, Job, Serving};
 use super::queries::Rows;
 use super::step::io;
 use super::{Setting, doing, sizes};
@@ -93,7 +94,7 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
             "only Rust is measured: script/bench-bindings builds the other languages' programs and names them",
         );
     }
-    let (job, questions) = prepare(setting)?;
+    let (job, serving, questions) = prepare(setting)?;
     let vault = job.home.join("vault");
     let list = setting.dir.join("questions.tsv");
     std::fs::write(&list, asked::write(&questions)).map_err(io("writing the questions"))?;
@@ -113,11 +114,13 @@ pub(super) fn run(setting: &Setting<'_>) -> Result<Vec<Figure>, Failure> {
         }
     }
     same_answers(&took, questions.len())?;
-    Ok(figures(&mut took))
+    let mut out = figures(&mut took);
+    out.extend(pauses::measure(&job, &serving, setting.dir)?);
+    Ok(out)
 }
 
 /// A hub, a device with both lists, and what it is asked.
-fn prepare(setting: &Setting<'_>) -> Result<(Job, Vec<Question>), Failure> {
+fn prepare(setting: &Setting<'_>) -> Result<(Job, Serving, Vec<Question>), Failure> {
     let fixtures = setting.dir.join("fixtures");
     job::make_up(&Spec { persons: setting.size, vehicles: setting.size, seed: SEED }, &fixtures)?;
     let job = Job::begin(setting.dir)?;
@@ -134,7 +137,7 @@ fn prepare(setting: &Setting<'_>) -> Result<(Job, Vec<Question>), Failure> {
     let (vehicles, persons) =
         (sizes::read(&fixtures.join("vehicles.csv"))?, sizes::read(&fixtures.join("persons.csv"))?);
     let questions = asked::make(&Rows::new(&vehicles)?, VEHICLES, &Rows::new(&persons)?, PERSONS);
-    Ok((job, questions))
+    Ok((job, serving, questions))
 }
 
 fn start((language, command): &(String, String), paths: &[&Path; 4]) -> Result<(), Failure> {

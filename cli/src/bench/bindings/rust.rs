@@ -22,7 +22,9 @@ pub(super) fn ask(home: &Path, vault: &Path, questions: &[Question], took: &mut 
     let mut call = |name: &str, f: &dyn Fn()| {
         took.calls.entry(name.to_owned()).or_default().push(time(f));
     };
-    call("lifecycle()", &|| { black_box(device.lifecycle()); });
+    call("lifecycle()", &|| {
+        black_box(device.lifecycle());
+    });
     let is_vehicle = |q: &&Question| matches!(q, Question::Vehicle { .. });
     let warm = questions.iter().filter(is_vehicle).take(WARM);
     for q in warm.chain(questions.iter().filter(|q| !is_vehicle(q)).take(WARM)) {
