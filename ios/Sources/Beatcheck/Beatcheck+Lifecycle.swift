@@ -5,11 +5,12 @@ import Foundation
 extension Beatcheck {
     // MARK: - Suspension
 
-    /// Before the system suspends the app: breaks off a sync, waits until nothing is being written and no lock on a file is held. (iOS
-    /// kills an app that is suspended while it holds a lock on a file that apps share.)
+    /// Before the system suspends the app: breaks off a sync, waits until nothing is being written and no lock on a
+    /// file is held. (iOS kills an app that is suspended while it holds a lock on a file that apps share.)
     ///
-    /// Until ``resume()`` everything else throws ``BeatcheckError/suspended(_:)`` with code `paused`. Commonly milliseconds, at most 20 s. Twice is
-    /// once. It happens even if the calling task is cancelled. Ask the system for the time:
+    /// Until ``resume()`` everything else throws ``BeatcheckError/suspended(_:)`` with code `paused`. Commonly
+    /// milliseconds, at most 20 s. Twice is once. It happens even if the calling task is cancelled. Ask the system for
+    /// the time:
     ///
     /// ```swift
     /// let time = UIApplication.shared.beginBackgroundTask()
@@ -19,7 +20,8 @@ extension Beatcheck {
     /// }
     /// ```
     ///
-    /// - Throws: ``BeatcheckError/suspended(_:)`` with code `still_busy` if something was still under way after 20 s. It is paused all the same.
+    /// - Throws: ``BeatcheckError/suspended(_:)`` with code `still_busy` if something was still under way after 20 s.
+    ///   It is paused all the same.
     public func pause() async throws(BeatcheckError) {
         defer { feed.refresh() }
         try await lifecycle.run(cancellable: false) { [device] in try device.pause() }
@@ -31,8 +33,8 @@ extension Beatcheck {
         try await lifecycle.run(cancellable: false) { [device] in try device.resume() }
     }
 
-    /// Closes the device for good: as ``pause()``, and files are closed and keys forgotten, and ``events`` ends. Everything later throws
-    /// ``BeatcheckError/suspended(_:)`` with code `closed`. Twice is once.
+    /// Closes the device for good: as ``pause()``, and files are closed and keys forgotten, and ``events`` ends.
+    /// Everything later throws ``BeatcheckError/suspended(_:)`` with code `closed`. Twice is once.
     public func close() async {
         _ = try? await lifecycle.run(cancellable: false) { [device] in device.shutDown() }
         feed.refresh()
@@ -55,8 +57,8 @@ extension Beatcheck {
         try await work.run { [device] in try device.unlockWithBiometric() }
     }
 
-    /// Locks: keys of records are forgotten. For the app going to the background. Syncs go on and bring policy, withdrawals and wipes, but
-    /// no records.
+    /// Locks: keys of records are forgotten. For the app going to the background. Syncs go on and bring policy,
+    /// withdrawals and wipes, but no records.
     public func lock() async throws(BeatcheckError) {
         try await work.run(cancellable: false) { [device] in try device.lock() }
     }
@@ -107,8 +109,8 @@ extension Beatcheck {
         return try await work.run(cancellable: false) { [device] in try device.wipe() }
     }
 
-    /// Clears a device whose hardware key is lost (opening it throws `vault`), and keeps its account for the hub, which alone can open it.
-    /// Then enrol anew with a code for the same officer.
+    /// Clears a device whose hardware key is lost (opening it throws `vault`), and keeps its account for the hub, which
+    /// alone can open it. Then enrol anew with a code for the same officer.
     ///
     /// - Throws: Code `not_lost` if the device can be opened: nothing is touched.
     public static func recover(home: URL, vault: any KeyVault) async throws(BeatcheckError) -> Recovered {

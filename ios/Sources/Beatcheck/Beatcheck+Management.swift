@@ -12,8 +12,8 @@ extension Beatcheck {
         do { return try BeatcheckCore.managedConfiguration(json: json) } catch { throw BeatcheckError(error) }
     }
 
-    /// Applies MDM's configuration: at each start, and whenever the system says that it changed. It can tell where the hub is and shorten
-    /// the lease; it cannot grant anything.
+    /// Applies MDM's configuration: at each start, and whenever the system says that it changed. It can tell where the
+    /// hub is and shorten the lease; it cannot grant anything.
     ///
     /// - Throws: ``BeatcheckError/invalid(_:)`` with code `managed`; nothing was changed.
     @discardableResult

@@ -1,5 +1,5 @@
-// The facade: an enrolled device as a Swift app holds it. Opening, enrolling, checking, and what is held. Syncing, lifecycle and
-// device management are in the files beside this one; the rules of the core are in none of them.
+// The facade: an enrolled device as a Swift app holds it. Opening, enrolling, checking, and what is held. Syncing,
+// lifecycle and device management are in the files beside this one; the rules of the core are in none of them.
 import BeatcheckCore
 import Foundation
 
@@ -8,7 +8,7 @@ import Foundation
 /// ```swift
 /// import Beatcheck
 ///
-/// let options = EnrolOptions(home: home.path, hub: "https://hub.example:8443", code: code, caPem: pem, pin: pin, appVersion: "1.0")
+/// let options = EnrolOptions(home: home.path, hub: hub, code: code, caPem: pem, pin: pin, appVersion: "1.0")
 /// let beatcheck = try await Beatcheck.enrol(options, vault: vault)       // later: Beatcheck.open(home:vault:pin:)
 /// try await beatcheck.sync()
 /// let answer = try await beatcheck.check(plate: "AB12 CDE", purpose: "traffic_stop")
@@ -18,19 +18,20 @@ import Foundation
 /// }
 /// ```
 ///
-/// **Threading.** Every function may be called from any task or actor, the main actor too: the core's blocking calls run on queues of
-/// this object's own, never on Swift's cooperative pool. Checks run side by side, as many as there are processor cores, and never wait
-/// for a sync. Syncs run one after another.
+/// **Threading.** Every function may be called from any task or actor, the main actor too: the core's blocking calls
+/// run on queues of this object's own, never on Swift's cooperative pool. Checks run side by side, as many as there are
+/// processor cores, and never wait for a sync. Syncs run one after another.
 ///
-/// **Cancelling.** A task that is cancelled gives up what has not begun. A check that has begun runs to its end, since it is on record;
-/// a sync is broken off, keeps what it fetched, and throws ``BeatcheckError/suspended(_:)`` with code `cancelled`.
+/// **Cancelling.** A task that is cancelled gives up what has not begun. A check that has begun runs to its end, since
+/// it is on record; a sync is broken off, keeps what it fetched, and throws ``BeatcheckError/suspended(_:)`` with code
+/// `cancelled`.
 ///
-/// **Lifetime.** ``close()`` it, or let go of it: with the last reference it is closed too, a moment later. Tasks in its functions and
-/// running ``events`` loops do not end that way; ``close()`` ends them.
+/// **Lifetime.** ``close()`` it, or let go of it: with the last reference it is closed too, a moment later. Tasks in
+/// its functions and running ``events`` loops do not end that way; ``close()`` ends them.
 ///
-/// **Binding and library.** ``open(home:vault:pin:)`` and ``enrol(_:vault:)`` check first that library and package are of one version.
-/// A library whose functions differ from the generated code is worse, and is not an error that can be caught: the generated code ends the process
-/// at its first call ("UniFFI API checksum mismatch").
+/// **Binding and library.** ``open(home:vault:pin:)`` and ``enrol(_:vault:)`` check first that library and package are
+/// of one version. A library whose functions differ from the generated code is worse, and is not an error that can be
+/// caught: the generated code ends the process at its first call ("UniFFI API checksum mismatch").
 public final class Beatcheck: Sendable {
     /// Version of this package; the library must be of the same.
     public static let packageVersion = "0.1.0"
@@ -58,7 +59,8 @@ public final class Beatcheck: Sendable {
 
     // MARK: - Beginning
 
-    /// Whether this package and the library that was linked are of one version. Opening and enrolling ask it by themselves.
+    /// Whether this package and the library that was linked are of one version. Opening and enrolling ask it by
+    /// themselves.
     ///
     /// - Throws: ``BeatcheckError/invalid(_:)`` with code `binding`.
     public static func checkBinding(version: String = packageVersion) throws(BeatcheckError) {
@@ -71,7 +73,8 @@ public final class Beatcheck: Sendable {
     /// Enrols this device with a one-time code. Nothing is kept unless all of it succeeded.
     ///
     /// - Throws: ``BeatcheckError/invalid(_:)`` for a code that cannot be used or a device that is enrolled already,
-    ///   ``BeatcheckError/hub(_:)`` if the hub refused or was not reached, ``BeatcheckError/storage(_:)`` for vault and files.
+    ///   ``BeatcheckError/hub(_:)`` if the hub refused or was not reached, ``BeatcheckError/storage(_:)`` for vault and
+    ///   files.
     public static func enrol(_ options: EnrolOptions, vault: any KeyVault) async throws(BeatcheckError) -> Beatcheck {
         try checkBinding()
         return try await opening.run { Beatcheck(try Device.enrol(options: options, vault: vault)) }
@@ -113,8 +116,8 @@ public final class Beatcheck: Sendable {
         try await checks.run { [device] in try device.checkPerson(query: query, why: why) }
     }
 
-    /// Shows what is linked with a record that an answer has shown: from a person to vehicles and associates, from a vehicle to keeper and
-    /// known users. The record itself stands first. A check like any other.
+    /// Shows what is linked with a record that an answer has shown: from a person to vehicles and associates, from a
+    /// vehicle to keeper and known users. The record itself stands first. A check like any other.
     public func check(linkedWith hit: Hit, why: Why) async throws(BeatcheckError) -> Answer {
         try await check(linkedWith: hit.kind, record: hit.id, why: why)
     }
@@ -131,15 +134,16 @@ public final class Beatcheck: Sendable {
         try await work.run { [device] in try device.status() }
     }
 
-    /// Reads stored rows again for about so long and compares them with what was published: for idle time, such as a background task
-    /// while charging. Whether all that was due is done; what was found is in the status.
+    /// Reads stored rows again for about so long and compares them with what was published: for idle time, such as a
+    /// background task while charging. Whether all that was due is done; what was found is in the status.
     public func scrub(for duration: Duration) async throws(BeatcheckError) -> Bool {
-        let ms = UInt64(max(0, duration.components.seconds)) * 1000 + UInt64(max(0, duration.components.attoseconds)) / 1_000_000_000_000_000
+        let (seconds, attoseconds) = duration.components
+        let ms = UInt64(max(0, seconds)) * 1000 + UInt64(max(0, attoseconds)) / 1_000_000_000_000_000
         return try await work.run { [device] in try device.scrub(ms: ms) }
     }
 
-    /// Opens warnings and stolen vehicles on the officer's own word after the lease has ended, if policy has that. On record before it
-    /// opens anything, and every answer under it says so.
+    /// Opens warnings and stolen vehicles on the officer's own word after the lease has ended, if policy has that. On
+    /// record before it opens anything, and every answer under it says so.
     public func breakGlass(reason: String) async throws(BeatcheckError) -> GlassBroken {
         try await work.run { [device] in try device.breakGlass(reason: reason) }
     }

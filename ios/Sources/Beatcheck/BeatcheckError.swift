@@ -28,6 +28,12 @@ public enum BeatcheckError: Error, Sendable, Hashable {
         public let officerText: String
         /// For a log: the code and its cause.
         public let logText: String
+
+        init(_ code: String, _ officerText: String, _ logText: String) {
+            self.code = code
+            self.officerText = officerText
+            self.logText = logText
+        }
     }
 
     /// Enrol first, or anew: show the enrolment screen.
@@ -48,7 +54,9 @@ public enum BeatcheckError: Error, Sendable, Hashable {
     /// All three texts.
     public var details: Details {
         switch self {
-        case .notEnrolled(let d), .locked(let d), .hub(let d), .notAccounted(let d), .invalid(let d), .storage(let d), .suspended(let d): d
+        case .notEnrolled(let d), .locked(let d), .hub(let d), .notAccounted(let d), .invalid(let d), .storage(let d),
+            .suspended(let d):
+            d
         }
     }
 
@@ -60,32 +68,32 @@ public enum BeatcheckError: Error, Sendable, Hashable {
     public var logText: String { details.logText }
 
     /// A task that was cancelled before its call began. The same code and words as the core's.
-    static let cancelled = suspended(Details(code: "cancelled", officerText: "Cancelled.", logText: "cancelled: before it began"))
+    static let cancelled = suspended(Details("cancelled", "Cancelled.", "cancelled: before it began"))
 
-    /// The core's error. Anything else can only be a fault in the binding (a panic in the core comes as one): its text is not
-    /// looked at, since nobody has reviewed it.
+    /// The core's error. Anything else can only be a fault in the binding (a panic in the core comes as one): its text
+    /// is not looked at, since nobody has reviewed it.
     init(_ error: any Error) {
         switch error {
         case let error as BeatcheckError: self = error
         case let error as ApiError: self.init(api: error)
         default:
             self = .storage(Details(
-                code: "internal",
-                officerText: "Something went wrong in this app. Restart it, and use the radio until then.",
-                logText: "internal: \(type(of: error))"
+                "internal",
+                "Something went wrong in this app. Restart it, and use the radio until then.",
+                "internal: \(type(of: error))"
             ))
         }
     }
 
     private init(api: ApiError) {
         switch api {
-        case .NotEnrolled(let code, let officer, let log): self = .notEnrolled(.init(code: code, officerText: officer, logText: log))
-        case .Locked(let code, let officer, let log): self = .locked(.init(code: code, officerText: officer, logText: log))
-        case .Hub(let code, let officer, let log): self = .hub(.init(code: code, officerText: officer, logText: log))
-        case .NotAccounted(let code, let officer, let log): self = .notAccounted(.init(code: code, officerText: officer, logText: log))
-        case .Invalid(let code, let officer, let log): self = .invalid(.init(code: code, officerText: officer, logText: log))
-        case .Storage(let code, let officer, let log): self = .storage(.init(code: code, officerText: officer, logText: log))
-        case .Suspended(let code, let officer, let log): self = .suspended(.init(code: code, officerText: officer, logText: log))
+        case .NotEnrolled(let code, let officer, let log): self = .notEnrolled(Details(code, officer, log))
+        case .Locked(let code, let officer, let log): self = .locked(Details(code, officer, log))
+        case .Hub(let code, let officer, let log): self = .hub(Details(code, officer, log))
+        case .NotAccounted(let code, let officer, let log): self = .notAccounted(Details(code, officer, log))
+        case .Invalid(let code, let officer, let log): self = .invalid(Details(code, officer, log))
+        case .Storage(let code, let officer, let log): self = .storage(Details(code, officer, log))
+        case .Suspended(let code, let officer, let log): self = .suspended(Details(code, officer, log))
         }
     }
 }

@@ -1,8 +1,10 @@
-// Pulls the core's events on a thread of its own and hands them to whoever asks, and keeps the state that they add up to.
+// Pulls the core's events on a thread of its own and hands them to whoever asks, and keeps the state that they add up
+// to.
 import BeatcheckCore
 import Foundation
 
-/// How a device stands, for a view to show. Follows what happens with a moment's delay; no decision of the core is made by it.
+/// How a device stands, for a view to show. Follows what happens with a moment's delay; no decision of the core is made
+/// by it.
 public struct DeviceState: Sendable, Hashable {
     /// What a sync is doing.
     public enum Syncing: Sendable, Hashable {
@@ -53,7 +55,8 @@ public struct DeviceState: Sendable, Hashable {
 }
 
 extension Beatcheck {
-    /// What happens, as it is pulled from the core: progress of syncs, late hits, another policy, locked, unlocked, wiped.
+    /// What happens, as it is pulled from the core: progress of syncs, late hits, another policy, locked, unlocked,
+    /// wiped.
     ///
     /// ```swift
     /// for await event in beatcheck.events {
@@ -61,14 +64,16 @@ extension Beatcheck {
     /// }
     /// ```
     ///
-    /// Each call begins a sequence of its own, from now on; the first one begins with what has happened since the device was opened. A
-    /// reader who is slow loses the oldest beyond 256; each is also in a report or in the status. Ends with ``close()``.
+    /// Each call begins a sequence of its own, from now on; the first one begins with what has happened since the
+    /// device was opened. A reader who is slow loses the oldest beyond 256; each is also in a report or in the status.
+    /// Ends with ``close()``.
     public var events: AsyncStream<SyncEvent> { feed.events() }
 
     /// How the device stands now.
     public var state: DeviceState { feed.now() }
 
-    /// How the device stands: now, and after each change. A reader who is slow is given the newest only. Ends with ``close()``.
+    /// How the device stands: now, and after each change. A reader who is slow is given the newest only. Ends with
+    /// ``close()``.
     public var states: AsyncStream<DeviceState> { feed.states() }
 }
 
@@ -103,7 +108,8 @@ final class Feed: Sendable {
         puller.start()
     }
 
-    /// Until the device is closed. A wait is long because the core ends it when something comes or the device is closed.
+    /// Until the device is closed. A wait is long because the core ends it when something comes or the device is
+    /// closed.
     private func pull() {
         while true {
             let events = device.nextEvents(most: 64, waitMs: 60_000)
@@ -127,12 +133,15 @@ final class Feed: Sendable {
         if changed { publish() }
     }
 
+    /// Under the lock, so that no reader is left with an older state than another thread gave it: a yield calls nobody.
     private func publish() {
-        let (readers, state) = inside.with { (Array($0.states.values), $0.state) }
-        for reader in readers { reader.yield(state) }
+        inside.with { inside in
+            for reader in inside.states.values { reader.yield(inside.state) }
+        }
     }
 
     private func end() {
+        refresh() // closed is the last that readers of states see
         let (events, states) = inside.with { inside in
             inside.ended = true
             defer { inside.events = [:]; inside.states = [:] }

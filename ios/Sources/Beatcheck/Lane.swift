@@ -1,5 +1,6 @@
-// Where the core's blocking calls run: threads of our own, never those of Swift's cooperative pool, of which there are only as many
-// as processor cores and on which nothing may wait. Cancelling a task is wired here; what a call does is not known here.
+// Where the core's blocking calls run: threads of our own, never those of Swift's cooperative pool, of which there are
+// only as many as processor cores and on which nothing may wait. Cancelling a task is wired here; what a call does is
+// not known here.
 import Dispatch
 import Foundation
 
@@ -17,8 +18,8 @@ final class Guarded<Value>: @unchecked Sendable {
     }
 }
 
-/// Runs blocking work, at most `width` pieces at a time; the rest waits in order. What waits is a suspended caller each, so its
-/// number is the app's own.
+/// Runs blocking work, at most `width` pieces at a time; the rest waits in order. What waits is a suspended caller
+/// each, so its number is the app's own.
 final class Lane: Sendable {
     private struct State {
         var running = 0
@@ -61,8 +62,9 @@ final class Lane: Sendable {
 
     /// Runs a blocking call and suspends until it has returned.
     ///
-    /// When the calling task is cancelled: what still waits is given up at once and throws `cancelled`; what runs is asked to end by
-    /// `end`, and its own result counts. Without `end` it runs to its end. `cancellable: false` is for what must happen anyway.
+    /// When the calling task is cancelled: what still waits is given up at once and throws `cancelled`; what runs is
+    /// asked to end by `end`, and its own result counts. Without `end` it runs to its end. `cancellable: false` is for
+    /// what must happen anyway.
     func run<Value: Sendable>(
         cancellable: Bool = true,
         end: (@Sendable () -> Void)? = nil,
@@ -144,8 +146,8 @@ final class Ticket<Value: Sendable>: Sendable {
         if runs, end != nil { press() }
     }
 
-    /// Says it again until it was heard: the core listens only from when a sync has begun, and it may be about to. Under the lock, so
-    /// that it never hits the one that comes after; the core only takes a note, and returns at once.
+    /// Says it again until it was heard: the core listens only from when a sync has begun, and it may be about to.
+    /// Under the lock, so that it never hits the one that comes after; the core only takes a note, and returns at once.
     private func press() {
         let again = phase.with { phase in
             guard case .running = phase else { return false }

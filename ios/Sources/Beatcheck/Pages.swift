@@ -2,7 +2,8 @@
 import BeatcheckCore
 
 extension Beatcheck {
-    /// The pages of one question about a person, as answers: the first one, and further ones for as long as there are hits to show.
+    /// The pages of one question about a person, as answers: the first one, and further ones for as long as there are
+    /// hits to show.
     ///
     /// ```swift
     /// for try await page in beatcheck.pages(of: PersonQuery(surname: "Smith"), why: why) {
@@ -11,7 +12,8 @@ extension Beatcheck {
     /// }
     /// ```
     ///
-    /// Each page is a check of its own, and on record: stop when the officer has seen enough. A refused check (`error`) is the last page.
+    /// Each page is a check of its own, and on record: stop when the officer has seen enough. A refused check (`error`)
+    /// is the last page.
     public func pages(of query: PersonQuery, why: Why) -> AnswerPages {
         AnswerPages { [self] page throws(BeatcheckError) in
             var query = query

@@ -1,5 +1,5 @@
-// The core's shapes under this module's name, so that an app needs one import. They are generated, and all `Sendable` values. Where an
-// app has a type of the same name, `BeatcheckCore.Answer` is never ambiguous.
+// The core's shapes under this module's name, so that an app needs one import. They are generated, and all `Sendable`
+// values. Where an app has a type of the same name, `BeatcheckCore.Answer` is never ambiguous.
 import BeatcheckCore
 import Foundation
 
@@ -60,9 +60,9 @@ public typealias Severity = BeatcheckCore.Severity
 
 /// Keys that never leave the phone's secure element, as an app implements it (or takes it from BeatcheckApple).
 ///
-/// Its calls come in on the core's threads, several at once: it must be `Sendable` in truth. It throws ``VaultError`` and nothing else (another
-/// error counts as `.Failed`, and its text goes nowhere). Destroying a key that is not there succeeds. It must not call the device that
-/// it belongs to. The device holds it until it is closed.
+/// Its calls come in on the core's threads, several at once: it must be `Sendable` in truth. It throws ``VaultError``
+/// and nothing else (another error counts as `.Failed`, and its text goes nowhere). Destroying a key that is not there
+/// succeeds. It must not call the device that it belongs to. The device holds it until it is closed.
 public typealias KeyVault = BeatcheckCore.KeyVault
 public typealias KeyUse = BeatcheckCore.KeyUse
 public typealias VaultError = BeatcheckCore.VaultError

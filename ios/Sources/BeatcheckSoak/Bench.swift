@@ -1,5 +1,5 @@
-// What the binding and the facade add to a call, on a device that somebody else has enrolled and filled. One line of JSON, times in
-// nanoseconds; whoever runs it for several languages compares them.
+// What the binding and the facade add to a call, on a device that somebody else has enrolled and filled. One line of
+// JSON, times in nanoseconds; whoever runs it for several languages compares them.
 import Beatcheck
 import BeatcheckCore
 import Foundation
@@ -10,7 +10,8 @@ struct Bench {
     let calls: Int, checks: Int
 
     init(_ options: Options) throws {
-        guard let home = options.text("home"), let vault = options.text("vault"), let list = options.text("plates") else {
+        guard let home = options.text("home"), let vault = options.text("vault"), let list = options.text("plates")
+        else {
             throw Misuse("bench --home DIR --vault DIR --plates FILE [--surnames FILE] [--calls N] [--checks N]")
         }
         func lines(_ path: String) throws -> [String] {
@@ -31,9 +32,13 @@ struct Bench {
         let clock = ContinuousClock()
         let whole = clock.measure { for _ in 0..<calls { _ = device.lifecycle() } }
         figures["call_ns"] = nanoseconds(whole) / calls
-        figures["vehicle"] = try measured(plates) { try device.checkVehicle(query: VehicleQuery(vrm: $0), why: Why(purpose: "traffic_stop")) }
+        figures["vehicle"] = try measured(plates) {
+            try device.checkVehicle(query: VehicleQuery(vrm: $0), why: Why(purpose: "traffic_stop"))
+        }
         if !surnames.isEmpty {
-            figures["person"] = try measured(surnames) { try device.checkPerson(query: PersonQuery(surname: $0), why: Why(purpose: "stop_search")) }
+            figures["person"] = try measured(surnames) {
+                try device.checkPerson(query: PersonQuery(surname: $0), why: Why(purpose: "stop_search"))
+            }
         }
         device.shutDown()
 

@@ -1,5 +1,5 @@
-// A real hub for tests and for the soak: the `beatcheck` command as a process of its own, over TLS on loopback, with its data in a
-// temporary folder. Not for apps. All records are synthetic (fixtures/README.md).
+// A real hub for tests and for the soak: the `beatcheck` command as a process of its own, over TLS on loopback, with
+// its data in a temporary folder. Not for apps. All records are synthetic (fixtures/README.md).
 import Beatcheck
 import Foundation
 
@@ -21,7 +21,9 @@ public final class HubProcess: @unchecked Sendable {
     /// Makes a hub, takes in stolen vehicles (and persons), publishes and serves.
     public init(persons: Bool = false) throws {
         func given(_ name: String) throws -> URL {
-            guard let value = ProcessInfo.processInfo.environment[name] else { throw HubTrouble("\(name) is not set: use script/test-swift") }
+            guard let value = ProcessInfo.processInfo.environment[name] else {
+                throw HubTrouble("\(name) is not set: use script/test-swift")
+            }
             return URL(fileURLWithPath: value)
         }
         command = try given("BEATCHECK_COMMAND")
@@ -54,8 +56,10 @@ public final class HubProcess: @unchecked Sendable {
         try process.run()
         server = process
         var line = Data()
-        while let byte = try out.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte[byte.startIndex] != 10 { line += byte }
-        guard let said = try? JSONSerialization.jsonObject(with: line) as? [String: Any], let at = said["listening"] as? String else {
+        while let byte = try out.fileHandleForReading.read(upToCount: 1), let first = byte.first, first != 10 { line += byte }
+        guard let said = try? JSONSerialization.jsonObject(with: line) as? [String: Any],
+            let at = said["listening"] as? String
+        else {
             throw HubTrouble("the hub does not say where it listens: \(String(decoding: line, as: UTF8.self))")
         }
         address = at
@@ -87,7 +91,8 @@ public final class HubProcess: @unchecked Sendable {
         let complaint = err.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw HubTrouble("beatcheck hub \(arguments.joined(separator: " ")): \(String(decoding: complaint + printed, as: UTF8.self))")
+            let said = String(decoding: complaint + printed, as: UTF8.self)
+            throw HubTrouble("beatcheck hub \(arguments.joined(separator: " ")): \(said)")
         }
         return (try? JSONSerialization.jsonObject(with: printed) as? [String: Any]) ?? [:]
     }
@@ -101,7 +106,8 @@ public final class HubProcess: @unchecked Sendable {
     public func publish(mapping: String, rows: String) throws {
         let file = root.appendingPathComponent("extract-\(UUID().uuidString).csv")
         try rows.write(to: file, atomically: true, encoding: .utf8)
-        try run("ingest", "--mapping", fixtures.appendingPathComponent("mappings/\(mapping)").path, "--as-of", "now", "--force", file.path)
+        let how = fixtures.appendingPathComponent("mappings/\(mapping)").path
+        try run("ingest", "--mapping", how, "--as-of", "now", "--force", file.path)
         try run("publish")
     }
 
@@ -113,7 +119,9 @@ public final class HubProcess: @unchecked Sendable {
 
     /// A mark that the published list of stolen vehicles has.
     public func stolenPlate() throws -> String {
-        let plain = try rows("hot-list-a.csv").map { $0[0] }.first { $0.count >= 5 && $0.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) } }
+        let plain = try rows("hot-list-a.csv").map { $0[0] }.first { mark in
+            mark.count >= 5 && mark.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+        }
         guard let plain else { throw HubTrouble("no plain mark in the fixture") }
         return plain
     }

@@ -7,10 +7,13 @@ import XCTest
 final class LifecycleTests: HubTestCase {
     func testClosedTwiceAndUsedAfterwards() async throws {
         let beatcheck = try await begun()
-        let events = beatcheck.events
+        let events = beatcheck.events, states = beatcheck.states
         await beatcheck.close()
         await beatcheck.close()
         for await _ in events {}
+        var last: DeviceState?
+        for await state in states { last = state }
+        XCTAssertEqual(last?.lifecycle, .closed)
         XCTAssertEqual(beatcheck.state.lifecycle, .closed)
         await suspended("closed") { try await beatcheck.outcome(self.plate) }
         await suspended("closed") { try await beatcheck.sync() }

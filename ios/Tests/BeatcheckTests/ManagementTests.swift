@@ -9,7 +9,8 @@ final class ManagementTests: HubTestCase {
     override var persons: Bool { true }
 
     func testManagedConfiguration() async throws {
-        let settings = try Beatcheck.managedSettings(json: #"{"hub_url": "https://hub.example:8443", "asset": "PHONE-7", "theirs": 1}"#)
+        let json = #"{"hub_url": "https://hub.example:8443", "asset": "PHONE-7", "theirs": 1}"#
+        let settings = try Beatcheck.managedSettings(json: json)
         XCTAssertEqual(settings.hubUrl, "https://hub.example:8443")
         XCTAssertEqual(settings.asset, "PHONE-7")
         let wrong = await error { try Beatcheck.managedSettings(json: #"{"hub_url": 7}"#) }
@@ -21,7 +22,8 @@ final class ManagementTests: HubTestCase {
         XCTAssertEqual(applied.changed, ["lease_ceiling_hours"])
         XCTAssertEqual(applied.ignored, ["theirs"])
         let status = try await beatcheck.status()
-        let ends = try XCTUnwrap(status.leaseEnds.flatMap(Beatcheck.date)), contact = try XCTUnwrap(status.lastContact.flatMap(Beatcheck.date))
+        let ends = try XCTUnwrap(status.leaseEnds.flatMap(Beatcheck.date))
+        let contact = try XCTUnwrap(status.lastContact.flatMap(Beatcheck.date))
         XCTAssertEqual(ends.timeIntervalSince(contact), 3600, accuracy: 1)
         let refused = await error { try await beatcheck.applyManagedConfiguration(json: "no json") }
         XCTAssertEqual(refused?.code, "managed")
@@ -84,10 +86,14 @@ final class ManagementTests: HubTestCase {
         XCTAssertEqual(Set(shown).count, shown.count, "none comes twice")
         XCTAssertEqual(UInt64(pages), total)
         var none: [Answer] = []
-        for try await page in beatcheck.pages(of: VehicleQuery(vrm: "ZZ99ZZZ"), why: Why(purpose: purpose)) { none.append(page) }
+        for try await page in beatcheck.pages(of: VehicleQuery(vrm: "ZZ99ZZZ"), why: Why(purpose: purpose)) {
+            none.append(page)
+        }
         XCTAssertEqual(none.map(\.outcome), [.noTrace], "no trace is an answer too")
         var refused: [Answer] = []
-        for try await page in beatcheck.pages(of: VehicleQuery(vrm: plate), why: Why(purpose: "curiosity")) { refused.append(page) }
+        for try await page in beatcheck.pages(of: VehicleQuery(vrm: plate), why: Why(purpose: "curiosity")) {
+            refused.append(page)
+        }
         XCTAssertEqual(refused.map(\.error?.code), ["purpose_not_allowed"])
 
         let person = try await beatcheck.check(person: PersonQuery(surname: "Genner-White", dob: "1988-05-24"), why: why)
@@ -97,15 +103,15 @@ final class ManagementTests: HubTestCase {
     }
 
     func testEachErrorOfTheCoreHasItsCase() {
-        let texts = (code: "c", officerText: "o", logText: "l")
+        let texts = BeatcheckError.Details("c", "o", "l")
         let all: [(ApiError, BeatcheckError)] = [
-            (.NotEnrolled(code: "c", officerText: "o", logText: "l"), .notEnrolled(.init(code: "c", officerText: "o", logText: "l"))),
-            (.Locked(code: "c", officerText: "o", logText: "l"), .locked(.init(code: "c", officerText: "o", logText: "l"))),
-            (.Hub(code: "c", officerText: "o", logText: "l"), .hub(.init(code: "c", officerText: "o", logText: "l"))),
-            (.NotAccounted(code: "c", officerText: "o", logText: "l"), .notAccounted(.init(code: "c", officerText: "o", logText: "l"))),
-            (.Invalid(code: "c", officerText: "o", logText: "l"), .invalid(.init(code: "c", officerText: "o", logText: "l"))),
-            (.Storage(code: "c", officerText: "o", logText: "l"), .storage(.init(code: "c", officerText: "o", logText: "l"))),
-            (.Suspended(code: "c", officerText: "o", logText: "l"), .suspended(.init(code: "c", officerText: "o", logText: "l"))),
+            (.NotEnrolled(code: "c", officerText: "o", logText: "l"), .notEnrolled(texts)),
+            (.Locked(code: "c", officerText: "o", logText: "l"), .locked(texts)),
+            (.Hub(code: "c", officerText: "o", logText: "l"), .hub(texts)),
+            (.NotAccounted(code: "c", officerText: "o", logText: "l"), .notAccounted(texts)),
+            (.Invalid(code: "c", officerText: "o", logText: "l"), .invalid(texts)),
+            (.Storage(code: "c", officerText: "o", logText: "l"), .storage(texts)),
+            (.Suspended(code: "c", officerText: "o", logText: "l"), .suspended(texts)),
         ]
         for (core, ours) in all {
             XCTAssertEqual(BeatcheckError(core), ours)

@@ -7,7 +7,8 @@ import XCTest
 let purpose = "traffic_stop"
 let pin = "482915"
 
-/// A vault as an app writes one: over the desk vault's cryptography, with keys that can be lost and errors that say too much.
+/// A vault as an app writes one: over the desk vault's cryptography, with keys that can be lost and errors that say too
+/// much.
 final class SwiftVault: KeyVault, @unchecked Sendable {
     enum Mood { case well, throwsAnything, lost, locked }
     struct Talkative: Error, LocalizedError {

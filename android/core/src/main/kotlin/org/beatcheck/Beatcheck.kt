@@ -55,8 +55,8 @@ import kotlin.time.Duration
  * @param options dispatchers and the like; the defaults are right for a phone.
  */
 public class Beatcheck @JvmOverloads constructor(
-    private val home: File,
-    private val vault: KeyVault,
+    home: File,
+    vault: KeyVault,
     appVersion: String,
     private val options: BeatcheckOptions = BeatcheckOptions(),
 ) : AutoCloseable {
@@ -269,10 +269,7 @@ public class Beatcheck @JvmOverloads constructor(
      *
      * @return number of entries sent.
      */
-    public suspend fun sendLastWords(): Long = engine.on(engine.workers.syncs) {
-        NativeLibrary.check()
-        org.beatcheck.ffi.sendLastWords(home.path, vault).toLong()
-    }
+    public suspend fun sendLastWords(): Long = engine.sendLastWords()
 
     /**
      * Clears a device whose hardware key is lost ([open] says `vault`), and keeps its account for the hub, which alone can open it. Then

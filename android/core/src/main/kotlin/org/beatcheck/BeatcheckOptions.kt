@@ -19,6 +19,8 @@ import kotlin.time.Duration.Companion.minutes
  *   biometric question; null: a few threads of Beatcheck's own.
  * @property hold how long the hub may hold the question of a [Beatcheck.sync] if it has nothing new, at most 25 seconds.
  * @property eventBuffer events that wait for a slow collector of [Beatcheck.events]; beyond, the oldest are lost to it.
+ * @property onVaultFailure hears what the app's key vault threw, for the app's own log; called on the thread on which it was thrown.
+ *   The core is told only that the vault failed, unless it threw a [VaultException][org.beatcheck.ffi.VaultException].
  * @property tickEvery how often it is looked whether it is time to lock. Checks look for themselves, so this is for the screen.
  */
 public data class BeatcheckOptions(
@@ -29,6 +31,7 @@ public data class BeatcheckOptions(
     val hold: Duration = Duration.ZERO,
     val eventBuffer: Int = 256,
     val tickEvery: Duration = 1.minutes,
+    val onVaultFailure: (Throwable) -> Unit = {},
 ) {
     init {
         require(checkThreads in 1..64) { "checkThreads must be 1 to 64" }

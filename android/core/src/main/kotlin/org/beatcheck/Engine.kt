@@ -31,16 +31,18 @@ import org.beatcheck.ffi.KeyVault
 import org.beatcheck.ffi.Lifecycle
 import org.beatcheck.ffi.Recovered
 import org.beatcheck.ffi.recover
+import org.beatcheck.ffi.sendLastWords
 import java.io.File
 import java.util.concurrent.atomic.AtomicLong
 import kotlin.concurrent.thread
 
 internal class Engine(
     private val home: File,
-    private val vault: KeyVault,
+    vault: KeyVault,
     private val appVersion: String,
     private val options: BeatcheckOptions,
 ) {
+    private val vault = GuardedVault.over(vault, options.onVaultFailure)
     val workers = Workers(options)
     val state = MutableStateFlow<BeatcheckState>(BeatcheckState.Unopened)
     val syncs = SyncTracker()
@@ -199,6 +201,11 @@ internal class Engine(
             )
             take(Device.enrol(given, vault))
         }
+    }
+
+    suspend fun sendLastWords(): Long = on(workers.syncs) {
+        NativeLibrary.check()
+        sendLastWords(home.path, vault).toLong()
     }
 
     suspend fun recover(): Recovered = opening.withLock {
