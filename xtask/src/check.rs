@@ -17,12 +17,14 @@ pub(crate) enum Step {
     Clippy,
     Deny,
     Test,
+    Api,
     Python,
     Doc,
 }
 
 impl Step {
-    const ALL: [Self; 7] = [Self::Fmt, Self::Tidy, Self::Clippy, Self::Deny, Self::Test, Self::Python, Self::Doc];
+    const ALL: [Self; 8] =
+        [Self::Fmt, Self::Tidy, Self::Clippy, Self::Deny, Self::Test, Self::Api, Self::Python, Self::Doc];
 
     fn name(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Deny => "deny",
             Self::Test => "test",
+            Self::Api => "api",
             Self::Python => "python",
             Self::Doc => "doc",
         }
@@ -153,6 +156,7 @@ pub(crate) fn run_one(root: &Path, step: Step, online: bool) -> bool {
         Step::Clippy => succeeds(cargo(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
         Step::Deny => deny(root, online),
         Step::Test => test(root).0,
+        Step::Api => super::api::run(root, false),
         Step::Python => super::python::run(root),
         Step::Doc => succeeds(cargo(root).args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings")),
     }
@@ -265,7 +269,10 @@ mod tests {
     fn options_choose_steps() {
         assert_eq!(Options::parse(&[]).unwrap().steps, Step::ALL);
         assert_eq!(Options::parse(&["--only", "deny", "--online"]).unwrap().steps, [Step::Deny]);
-        assert_eq!(Options::parse(&["--from", "test"]).unwrap().steps, [Step::Test, Step::Python, Step::Doc]);
+        assert_eq!(
+            Options::parse(&["--from", "test"]).unwrap().steps,
+            [Step::Test, Step::Api, Step::Python, Step::Doc]
+        );
         assert_eq!(Options::parse(&["--since", "17"]).unwrap().since, Some(17));
     }
 

@@ -8,6 +8,7 @@
 
 #![allow(clippy::print_stdout)] // a command's output is its purpose
 
+mod api;
 mod check;
 mod python;
 mod tidy;
@@ -20,11 +21,12 @@ cargo xtask COMMAND
 
   tidy                 the house's own rules, over every file git knows or would add
   check [OPTIONS]      everything CI does, in order, with the time of each step:
-                       fmt, tidy, clippy, deny, test, python, doc
+                       fmt, tidy, clippy, deny, test, api, python, doc
       --only STEP      that step alone
       --from STEP      that step and those after it
       --online         let `deny` fetch the advisory database and check against it
       --since SECONDS  count the total time from this Unix time (script/test uses it)
+  api [--write]        bindings/api.txt and docs/api are what the library says: compares them, or writes them
   deny [--online]      bans, licences and sources of dependencies; advisories with --online
   help                 this text, and the rules of tidy
 
@@ -36,6 +38,8 @@ fn main() -> ExitCode {
     let root = workspace_root();
     let passed = match words.as_slice() {
         ["tidy"] => tidy::run(&root),
+        ["api"] => api::run(&root, false),
+        ["api", "--write"] => api::run(&root, true),
         ["deny"] => check::run_one(&root, check::Step::Deny, false),
         ["deny", "--online"] => check::run_one(&root, check::Step::Deny, true),
         ["check", options @ ..] => match check::Options::parse(options) {

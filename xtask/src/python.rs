@@ -37,6 +37,6 @@ pub(crate) fn run(root: &Path) -> bool {
 }
 
 /// Where cargo builds to: the same rule as cargo's, as far as this workspace uses it.
-fn target(root: &Path) -> PathBuf {
+pub(crate) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |dir| root.join(dir))
 }
