@@ -17,8 +17,8 @@ public interface DeviceWork {
     /** Sends what a wiped device still has of its account; how many entries went. */
     public suspend fun sendLastWords(): Long
 
-    /** Looks whether it is time to lock; whether records can be read afterwards. */
-    public suspend fun tick(): Boolean
+    /** Forgets the keys of records. */
+    public suspend fun lock()
 
     /** A push came; seconds until the sync that it asks for. */
     public suspend fun handlePush(payload: ByteArray): Long
@@ -56,10 +56,11 @@ internal class SyncRunner(
     private val network: () -> Network?,
     private val random: () -> Double,
 ) {
-    /** Does `work`. True if the platform should try it again by itself: only where nothing was asked for. */
+    /** Does the work of a plan, and asks for what comes next. */
     suspend fun run(plan: Plan, device: DeviceWork) {
         when (plan.work) {
-            Work.LOCK -> device.tick()
+            // Asked for when the app was hidden, so policy's time is over; coming back takes the job away.
+            Work.LOCK -> device.lock()
             Work.LAST_WORDS -> lastWords(plan, device)
             Work.REGULAR, Work.URGENT, Work.DEFERRED -> sync(plan, device)
         }
@@ -119,6 +120,12 @@ internal class SyncRunner(
     suspend fun hidden(device: DeviceWork) {
         SyncPlan.lock(device.standing().idleLockMinutes)?.let(planner::schedule)
     }
+
+    /** The app is on the screen again. */
+    fun shown() = planner.cancel(Work.LOCK)
+
+    /** The device was erased. */
+    fun wiped() = plan(listOf(SyncPlan.lastWords(0, random())))
 
     /** Nothing is to be done any more: no device, or one that was wiped. */
     fun stop() = Work.entries.filter { it != Work.LAST_WORDS }.forEach(planner::cancel)
