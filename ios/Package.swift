@@ -45,5 +45,5 @@ if exists("Sources/BeatcheckApple") {
     package.products.append(.library(name: "BeatcheckApple", targets: ["BeatcheckApple"]))
 }
 if exists("Tests/BeatcheckAppleTests") {
-    package.targets.append(.testTarget(name: "BeatcheckAppleTests", dependencies: ["BeatcheckApple"]))
+    package.targets.append(.testTarget(name: "BeatcheckAppleTests", dependencies: ["BeatcheckApple", "HubProcess"]))
 }

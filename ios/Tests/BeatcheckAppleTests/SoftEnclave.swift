@@ -20,6 +20,8 @@ final class SoftEnclave: EnclaveKeys, @unchecked Sendable {
     private var count = 0
     /// What the next call of this name is to fail with.
     var faults: [String: PlatformFault] = [:]
+    /// As before the first unlock after a restart: nothing can be used.
+    var locked = false
     /// Calls, in order.
     private(set) var calls: [String] = []
 
@@ -99,7 +101,7 @@ final class SoftEnclave: EnclaveKeys, @unchecked Sendable {
     private func note(_ name: String) throws {
         let fault = lock.withLock { () -> PlatformFault? in
             calls.append(name)
-            return faults.removeValue(forKey: name)
+            return locked ? PlatformFault(status: -25308) : faults.removeValue(forKey: name)
         }
         if let fault { throw fault }
     }

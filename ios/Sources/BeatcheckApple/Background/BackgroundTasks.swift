@@ -18,7 +18,10 @@ public final class BackgroundTasks: @unchecked Sendable {
     private let network: @Sendable () -> Network?
     private let scrubMs: UInt64
     private let report: @Sendable (SyncOutcome) -> Void
-    private let work = DispatchQueue(label: "org.beatcheck.background", qos: .utility)
+    /// Where iOS hands tasks over; never blocked, since an expiration may come in on it.
+    private let handing = DispatchQueue(label: "org.beatcheck.background", qos: .utility)
+    /// Where they run.
+    private let work = DispatchQueue(label: "org.beatcheck.background.work", qos: .utility, attributes: .concurrent)
     private let lock = NSLock()
     /// Guarded by `lock`.
     private var plan = SyncPlan()
@@ -42,7 +45,7 @@ public final class BackgroundTasks: @unchecked Sendable {
     /// Registers both tasks. Call it from `application(_:didFinishLaunchingWithOptions:)` or the initialiser of a SwiftUI `App`.
     public func register() {
         for kind in BackgroundRequest.Kind.allCases {
-            BGTaskScheduler.shared.register(forTaskWithIdentifier: identifier(kind), using: work) { [self] task in
+            BGTaskScheduler.shared.register(forTaskWithIdentifier: identifier(kind), using: handing) { [self] task in
                 start(Held(task), kind)
             }
         }
@@ -80,15 +83,34 @@ public final class BackgroundTasks: @unchecked Sendable {
         init(_ task: BGTask) { self.task = task }
     }
 
+    /// An expiration may come before there is a run: opening a device takes a while.
+    private final class Expiry: @unchecked Sendable {
+        private let lock = NSLock()
+        /// Guarded by `lock`.
+        private var expired = false
+        private var run: BackgroundRun?
+
+        func expire() { lock.withLock { () -> BackgroundRun? in expired = true; return run }?.expire() }
+        func watch(_ new: BackgroundRun) {
+            if lock.withLock({ () -> Bool in run = new; return expired }) { new.expire() }
+        }
+    }
+
     private func start(_ held: Held, _ kind: BackgroundRequest.Kind) {
         // The next one first: a run that is killed must not be the last.
         submit()
+        let expiry = Expiry()
+        held.task.expirationHandler = { expiry.expire() }
+        work.async { [self] in carryOut(held, kind, expiry) }
+    }
+
+    private func carryOut(_ held: Held, _ kind: BackgroundRequest.Kind, _ expiry: Expiry) {
         guard let (device, keeper) = open() else {
             held.task.setTaskCompleted(success: false)
             return
         }
         let run = BackgroundRun(device: device, keeper: keeper, name: identifier(kind)) { held.task.setTaskCompleted(success: $0) }
-        held.task.expirationHandler = { run.expire() }
+        expiry.watch(run)
         let over = network() ?? .metered  // not known yet after a start: the thrifty one
         let what: BackgroundWork = kind == .upkeep ? .upkeep(over, scrubMs: scrubMs) : .sync(over)
         if let outcome = run.run(what) {

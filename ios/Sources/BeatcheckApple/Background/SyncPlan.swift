@@ -29,8 +29,10 @@ public struct SyncOutcome: Sendable, Equatable {
         self.init(complete: report.complete, fault: report.fault?.code, askAgainS: report.askAgainS, wiped: report.wiped)
     }
 
-    /// Whether it failed for a reason that may pass. A sync that we broke off ourselves is no failure of the hub's.
-    public var failed: Bool { fault != nil && fault != "cancelled" }
+    /// Whether it failed, so that asking again soon is of no use. Not where we broke it off ourselves, or where another sync was running.
+    public var failed: Bool { fault != nil && !brokenOff }
+
+    var brokenOff: Bool { fault == "cancelled" || fault == "sync_running" }
 }
 
 /// One request for background time.
@@ -83,7 +85,7 @@ public struct SyncPlan: Sendable, Equatable {
         // The hub's word is a floor: backing off may make it longer, never shorter.
         waitS = failures == 0 ? asked : max(outcome.askAgainS, backoffS)
         // Broken off: what was fetched is kept, the rest is wanted soon.
-        if outcome.fault == "cancelled" { waitS = max(outcome.askAgainS, firstBackoffS) }
+        if outcome.brokenOff { waitS = max(outcome.askAgainS, firstBackoffS) }
     }
 
     /// Doubled with each failure, within bounds.

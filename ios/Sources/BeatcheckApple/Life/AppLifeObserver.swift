@@ -46,20 +46,23 @@ public struct SerialSteps: StepQueue {
 /// Listens for as long as it is kept.
 @MainActor
 public final class AppLifeObserver {
-    private var tokens: [any NSObjectProtocol] = []
+    private let tokens: Tokens
 
     public init(_ life: ForegroundLife) {
         let center = NotificationCenter.default
-        tokens = [
+        tokens = Tokens([
             center.addObserver(forName: UIApplication.willEnterForegroundNotification, object: nil, queue: .main) { _ in life.entered() },
             center.addObserver(forName: UIApplication.didEnterBackgroundNotification, object: nil, queue: .main) { _ in life.left() },
-        ]
+        ])
         // A launch in the foreground sends no willEnterForeground to an app without scenes. Said twice is said once.
         if UIApplication.shared.applicationState != .background { life.entered() }
     }
 
-    deinit {
-        tokens.forEach(NotificationCenter.default.removeObserver)
+    /// Takes the observers away when nobody keeps them.
+    private final class Tokens: @unchecked Sendable {
+        private let all: [any NSObjectProtocol]
+        init(_ all: [any NSObjectProtocol]) { self.all = all }
+        deinit { all.forEach { NotificationCenter.default.removeObserver($0) } }
     }
 }
 #endif

@@ -14,20 +14,20 @@ public enum PathMonitor {
     /// each sample, for apps that know (see LinkRule.swift).
     public static func changes(roaming: @escaping @Sendable () -> Bool = { false }) -> AsyncStream<LinkChange> {
         AsyncStream(bufferingPolicy: .bufferingNewest(16)) { out in
-            let monitor = NWPathMonitor()
-            let state = Tracker()
-            monitor.pathUpdateHandler = { path in
+            let watch = Watch()
+            watch.monitor.pathUpdateHandler = { path in
                 let sample = LinkSample(
                     usable: path.status == .satisfied, expensive: path.isExpensive, constrained: path.isConstrained)
-                let change = state.take(sample, roaming())
+                let change = watch.take(sample, roaming())
                 if change != .nothing { out.yield(change) }
             }
-            out.onTermination = { _ in monitor.cancel() }
-            monitor.start(queue: DispatchQueue(label: "org.beatcheck.path"))
+            out.onTermination = { _ in watch.monitor.cancel() }
+            watch.monitor.start(queue: DispatchQueue(label: "org.beatcheck.path"))
         }
     }
 
-    private final class Tracker: @unchecked Sendable {
+    private final class Watch: @unchecked Sendable {
+        let monitor = NWPathMonitor()
         private let lock = NSLock()
         /// Guarded by `lock`.
         private var tracker = LinkTracker()

@@ -14,7 +14,7 @@ import UIKit
 /// ```
 public enum PushReceiver {
     /// Syncs, or plans it. iOS is to be told what comes back. `later` asks for a background task in so many seconds.
-    public static func receive(
+    @MainActor public static func receive(
         _ userInfo: [AnyHashable: Any],
         device: any FieldDevice,
         keeper: WakeKeeper,

@@ -13,6 +13,12 @@ public struct PrivacyCover: ViewModifier {
     let recording: String
     let presencePending: Bool
 
+    public init(title: String, recording: String, presencePending: Bool = false) {
+        self.title = title
+        self.recording = recording
+        self.presencePending = presencePending
+    }
+
     public func body(content: Content) -> some View {
         let cover = CoverRule.cover(phase, captured: captured, presencePending: presencePending)
         content
@@ -52,11 +58,12 @@ extension View {
     /// learn. iOS has no flag that forbids a keyboard to learn; with correction off Apple's own is not known to. Keep others out with
     /// `allowsExtension` below. Copying out of a text field cannot be forbidden in SwiftUI: answers are shown as plain `Text`, which offers none.
     public func personalField() -> some View {
-        autocorrectionDisabled(true).textInputAutocapitalization(.characters).keyboardType(.asciiCapable).textContentType(.none)
+        autocorrectionDisabled(true).textInputAutocapitalization(.characters).keyboardType(.asciiCapable).textContentType(nil)
     }
 }
 
 /// For `application(_:shouldAllowExtensionPointIdentifier:)`.
+@MainActor
 public func allowsExtension(_ point: UIApplication.ExtensionPointIdentifier) -> Bool {
     point != .keyboard
 }

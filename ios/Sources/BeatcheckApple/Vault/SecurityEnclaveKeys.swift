@@ -69,9 +69,12 @@ public struct SecurityEnclaveKeys: EnclaveKeys {
         ]
         var error: Unmanaged<CFError>?
         guard let peer = SecKeyCreateWithData(point as CFData, peerIs as CFDictionary, &error) else { throw fault(error) }
-        let parameters: [SecKeyKeyExchangeParameter: Any] = [.requestedSize: 32, .sharedInfo: info]
+        let parameters: [CFString: Any] = [
+            SecKeyKeyExchangeParameter.requestedSize.rawValue: 32,
+            SecKeyKeyExchangeParameter.sharedInfo.rawValue: info,
+        ]
         return try result {
-            SecKeyCopyKeyExchangeResult(key, .ecdhKeyExchangeStandardX963SHA256, peer, parametersDictionary(parameters), &$0)
+            SecKeyCopyKeyExchangeResult(key, .ecdhKeyExchangeStandardX963SHA256, peer, parameters as CFDictionary, &$0)
         }
     }
 
@@ -104,7 +107,7 @@ public struct SecurityEnclaveKeys: EnclaveKeys {
 
     // -- helpers
 
-    private static let ecies = SecKeyAlgorithm.eciesEncryptionCofactorVariableIVX963SHA256AESGCM
+    private static var ecies: SecKeyAlgorithm { .eciesEncryptionCofactorVariableIVX963SHA256AESGCM }
 
     private func query(_ tag: String?) -> [CFString: Any] {
         var out: [CFString: Any] = [
@@ -144,10 +147,6 @@ public struct SecurityEnclaveKeys: EnclaveKeys {
         var error: Unmanaged<CFError>?
         guard let data = work(&error) else { throw fault(error) }
         return data as Data
-    }
-
-    private func parametersDictionary(_ parameters: [SecKeyKeyExchangeParameter: Any]) -> CFDictionary {
-        parameters as CFDictionary
     }
 
     private func fault(_ error: Unmanaged<CFError>?) -> PlatformFault {
