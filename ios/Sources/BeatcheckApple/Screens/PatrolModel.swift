@@ -10,6 +10,10 @@ import Foundation
 public final class PatrolModel {
     public enum Screen: Sendable, Equatable {
         case starting, enrol, unlock, patrol
+        /// Policy wants a PIN, or a longer one.
+        case choosePin
+        /// Policy wants a shift, and none is on: records are ciphertext until one is.
+        case startShift
         /// Nothing can be done here: this system is too old, or the device cannot be opened now.
         case stopped(OfficerError)
     }
@@ -20,7 +24,12 @@ public final class PatrolModel {
     /// Why the officer asks; one of `purposes`.
     public var purpose = "" { didSet { changed() } }
     public private(set) var purposes: [String] = [] { didSet { changed() } }
-    public private(set) var answer: AnswerScreen? { didSet { changed() } }
+    public private(set) var answer: AnswerScreen? {
+        didSet {
+            if answer == nil { given = nil }
+            changed()
+        }
+    }
     public private(set) var error: OfficerError? { didSet { changed() } }
     /// A check, an unlock or an enrolment is under way.
     public private(set) var busy = false { didSet { changed() } }
@@ -28,6 +37,10 @@ public final class PatrolModel {
     public private(set) var held: SyncScreen? { didSet { changed() } }
     /// Finger or face may stand for the PIN.
     public private(set) var biometrics = false { didSet { changed() } }
+    /// A PIN is set: another one needs it.
+    public private(set) var hasPin = false { didSet { changed() } }
+    /// A shift is on, and can be ended.
+    public private(set) var onShift = false { didSet { changed() } }
     /// The biometric check is on the screen: see `CoverRule`.
     public private(set) var presencePending = false { didSet { changed() } }
 
@@ -38,6 +51,8 @@ public final class PatrolModel {
     private let home: URL
     private let vault: any KeyVault
     private let now: @Sendable () -> Date
+    /// What `answer` shows, to be told anew as it gets older.
+    private var given: Answer?
     /// Answers come in the order of their questions: a late one of an earlier question is not shown.
     private var question = 0
 
@@ -117,7 +132,41 @@ public final class PatrolModel {
         answer = nil
         plate.clear()
         person.clear()
-        if beatcheck != nil, screen == .patrol { screen = .unlock }
+        if beatcheck != nil, [.patrol, .choosePin, .startShift].contains(screen) { screen = .unlock }
+    }
+
+    /// Sets a PIN, or another one; `old` where one is set (`hasPin`).
+    public func choosePin(old: String? = nil, new: String) async {
+        await busily {
+            try await self.beatcheck?.setPin(old: old, new: new)
+            await self.refresh()
+        }
+    }
+
+    /// Lets finger or face stand for the PIN, or no longer.
+    public func setBiometrics(_ on: Bool) async {
+        await busily {
+            try await self.beatcheck?.setBiometrics(on)
+            await self.refresh()
+        }
+    }
+
+    /// Starts a shift at the hub. `idToken`: of the force's identity provider, where policy wants a login (docs/identity.md); getting one is
+    /// the app's, with `loginNonce()`.
+    public func startShift(idToken: String? = nil) async {
+        await busily {
+            _ = try await self.beatcheck?.startShift(idToken: idToken)
+            await self.refresh()
+        }
+    }
+
+    /// Ends the shift; nothing stays on the screen.
+    public func endShift() async {
+        await busily {
+            try await self.beatcheck?.endShift()
+            self.putAway()
+            await self.refresh()
+        }
     }
 
     // -- checking
@@ -149,8 +198,18 @@ public final class PatrolModel {
             let new = try await ask(beatcheck, why)
             guard mine == self.question else { return }
             self.answer = AnswerScreen(new, now: self.now())
+            self.given = new
             if new.error?.code == "locked" { self.screen = .unlock }
         }
+    }
+
+    /// A minute has passed: ages on the screen are told anew, and the device locks itself if it is time to. For a timer.
+    public func minute() async {
+        if let given { answer = AnswerScreen(given, now: now()); self.given = given }
+        guard let beatcheck else { return }
+        _ = try? await beatcheck.tick()
+        await refresh()
+        if screen == .unlock { forget() }
     }
 
     /// The officer is done with this answer.
@@ -192,9 +251,23 @@ public final class PatrolModel {
             purposes = status.purposes
             if !purposes.contains(purpose) { purpose = purposes.first ?? "" }
             biometrics = status.unlock.biometric
-            screen = status.unlock.unlocked ? .patrol : .unlock
+            hasPin = status.unlock.pinSet
+            onShift = status.unlock.shift != nil
+            screen = Self.screen(barred: status.unlock.barred)
+        } catch BeatcheckError.suspended {
+            // The app is in the background, or about to be: it is looked at again when it comes back.
         } catch {
             fail(error)
+        }
+    }
+
+    /// By why nothing can be answered. `unlocked` would not do: where policy wants a shift, it is false for who has given the right PIN.
+    static func screen(barred: String?) -> Screen {
+        switch barred {
+        case "locked": .unlock
+        case "pin_needed": .choosePin
+        case "shift_needed": .startShift
+        default: .patrol  // what else bars it, a check says in words
         }
     }
 
@@ -218,6 +291,8 @@ public final class PatrolModel {
             try await work()
         } catch {
             fail(error)
+            // Locked, or a PIN that will not do: which screen that means, the status says.
+            if self.error?.step == .unlock { await refresh() }
         }
         busy = false
     }
@@ -227,7 +302,7 @@ public final class PatrolModel {
         self.error = shown
         switch shown.step {
         case .enrol: screen = .enrol
-        case .unlock: if beatcheck != nil { screen = .unlock } else { screen = .stopped(shown) }
+        case .unlock: if beatcheck == nil { screen = .stopped(shown) }
         default: if beatcheck == nil, screen == .starting { screen = .stopped(shown) }
         }
     }
