@@ -4,10 +4,21 @@ import Beatcheck
 import Foundation
 import HubProcess
 
-/// Counts that it is alive: the core holds it by a handle, and lets go of it with the device.
+/// Counts those that are alive: the core holds each by a handle, and lets go of it with its device. Nobody else here
+/// holds one, so none alive means that the core has released every handle, and so its own device behind it.
 final class CountedVault: KeyVault, @unchecked Sendable {
+    private static let lock = NSLock()
+    nonisolated(unsafe) private static var counts = (made: 0, alive: 0)
+    static var made: Int { lock.withLock { counts.made } }
+    static var alive: Int { lock.withLock { counts.alive } }
+
     private let inner: any KeyVault
-    init(_ inner: any KeyVault) { self.inner = inner }
+    init(_ inner: any KeyVault) {
+        self.inner = inner
+        Self.lock.withLock { Self.counts.made += 1; Self.counts.alive += 1 }
+    }
+
+    deinit { Self.lock.withLock { Self.counts.alive -= 1 } }
 
     func kind() -> String { inner.kind() }
     func create(label: String, keyUse: KeyUse) throws -> Data { try inner.create(label: label, keyUse: keyUse) }
@@ -40,14 +51,12 @@ struct Soak {
     func run() async throws -> Bool {
         let hub = try HubProcess(persons: true)
         defer { hub.end() }
-        weak var vault: CountedVault?
+        let before = try Footprint.now()
         weak var device: Beatcheck?
-        var figures: [Footprint] = []
+        var figures: [Footprint] = [], checked = 0, synced = 0
         let plate = try hub.stolenPlate()
         do {
-            let made = CountedVault(try hub.vault("soak"))
-            vault = made
-            let beatcheck = try await Beatcheck.enrol(hub.options("soak"), vault: made)
+            let beatcheck = try await Beatcheck.enrol(hub.options("soak"), vault: CountedVault(hub.vault("soak")))
             device = beatcheck
             try await beatcheck.sync()
             let reader = Task { var seen = 0; for await _ in beatcheck.events { seen += 1 }; return seen }
@@ -58,11 +67,13 @@ struct Soak {
                     try hub.ingest("nz-police-stolen-vehicles.toml", round % 8 == 0 ? "hot-list-a.csv" : "hot-list-b.csv")
                     try hub.run("publish")
                 }
-                try await self.round(beatcheck, plate)
+                let done = try await self.round(round, beatcheck, plate)
+                checked += done.checks
+                synced += done.syncs
                 let now = try Footprint.now()
                 figures.append(now)
-                say(column(round, 5), column(round * (checks / rounds), 8), column(round * (syncs / rounds), 6),
-                      column(Double(now.residentKiB) / 1024, 1, 14), column(now.threads, 8), column(now.files, 6))
+                say(column(round, 5), column(checked, 8), column(synced, 6),
+                    column(Double(now.residentKiB) / 1024, 1, 14), column(now.threads, 8), column(now.files, 6))
             }
             await beatcheck.close()
             say("events read: \(await reader.value)")
@@ -71,28 +82,39 @@ struct Soak {
         fine = bounded("threads", figures.map(\.threads), by: 8) && fine
         fine = bounded("open files", figures.map(\.files), by: 8) && fine
         fine = try await reopened(hub, plate) && fine
-        fine = await released("the device", { device == nil }) && fine
-        fine = await released("the vault", { vault == nil }) && fine
+        fine = await eventually("the device of the soak is released") { device == nil } && fine
+        fine = await eventually("all \(CountedVault.made) vaults are released") { CountedVault.alive == 0 } && fine
+        fine = await eventually("no more files are open than the \(before.files) before") {
+            (try? Footprint.now().files).map { $0 <= before.files } ?? false
+        } && fine
+        say("soak: \(checked) checks, \(synced) syncs, \(reopenings) openings: \(fine ? "within all bounds" : "FAILED")")
         return fine
     }
 
-    private func round(_ beatcheck: Beatcheck, _ plate: String) async throws {
+    /// One round's share of checks by several tasks, while its share of syncs runs; what was done.
+    private func round(_ n: Int, _ beatcheck: Beatcheck, _ plate: String) async throws -> (checks: Int, syncs: Int) {
+        func share(_ all: Int, _ n: Int, of parts: Int) -> Int { all * n / parts - all * (n - 1) / parts }
         let syncing = Task {
-            for _ in 0..<(syncs / rounds) {
+            let mine = share(syncs, n, of: rounds)
+            for _ in 0..<mine {
                 let report = try await beatcheck.sync()
                 guard report.complete else {
                     throw HubTrouble("a sync was not complete: \(report.fault?.code ?? "no fault")")
                 }
             }
+            return mine
         }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for task in 0..<tasks {
-                let share = checks / rounds / tasks + (task < checks / rounds % tasks ? 1 : 0)
-                group.addTask { for n in 0..<share { try await check(beatcheck, plate, n) } }
+        let checked = try await withThrowingTaskGroup(of: Int.self) { group in
+            for task in 1...tasks {
+                let mine = share(share(checks, n, of: rounds), task, of: tasks)
+                group.addTask {
+                    for n in 0..<mine { try await check(beatcheck, plate, n) }
+                    return mine
+                }
             }
-            try await group.waitForAll()
+            return try await group.reduce(0, +)
         }
-        try await syncing.value
+        return (checked, try await syncing.value)
     }
 
     private func check(_ beatcheck: Beatcheck, _ plate: String, _ n: Int) async throws {
@@ -142,9 +164,11 @@ struct Soak {
         return fine
     }
 
-    private func released(_ what: String, _ gone: () -> Bool) async -> Bool {
-        for _ in 0..<3000 where !gone() { try? await Task.sleep(nanoseconds: 10_000_000) }
-        say("\(gone() ? "ok    " : "FAILED") \(what) is released")
-        return gone()
+    /// What is let go of is released a moment later; half a minute is an end and no measurement.
+    private func eventually(_ what: String, _ so: () -> Bool) async -> Bool {
+        for _ in 0..<3000 where !so() { try? await Task.sleep(nanoseconds: 10_000_000) }
+        let fine = so()
+        say("\(fine ? "ok    " : "FAILED") \(what)")
+        return fine
     }
 }
