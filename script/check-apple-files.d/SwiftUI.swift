@@ -136,7 +136,8 @@ public struct TabView<S: Hashable, C: View>: Leaf { public init(selection: Bindi
 // -- looks
 
 public protocol ShapeStyle: Sendable {}
-public struct Color: ShapeStyle, Leaf {
+extension Color: Leaf {}  // apart, as Apple's: its initialisers belong to no actor
+public struct Color: ShapeStyle {
     public init(red: Double, green: Double, blue: Double) {}
     init() {}
     public static let black = Self()

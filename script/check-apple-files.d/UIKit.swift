@@ -35,12 +35,12 @@ public enum UIBackgroundFetchResult: UInt, Sendable { case newData, noData, fail
     open func registerForRemoteNotifications() { fatalError() }
     public nonisolated static var willEnterForegroundNotification: NSNotification.Name { fatalError() }
     public nonisolated static var didEnterBackgroundNotification: NSNotification.Name { fatalError() }
-    public nonisolated static var protectedDataDidBecomeAvailableNotification: NSNotification.Name { fatalError() }
 }
 
 @MainActor public protocol UIApplicationDelegate: NSObjectProtocol {
     func application(_ application: UIApplication, didFinishLaunchingWithOptions launchOptions: [UIApplication.LaunchOptionsKey: Any]?) -> Bool
     func application(_ application: UIApplication, didReceiveRemoteNotification userInfo: [AnyHashable: Any]) async -> UIBackgroundFetchResult
+    func applicationProtectedDataDidBecomeAvailable(_ application: UIApplication)
     func application(
         _ application: UIApplication, shouldAllowExtensionPointIdentifier extensionPointIdentifier: UIApplication.ExtensionPointIdentifier
     ) -> Bool
@@ -48,6 +48,7 @@ public enum UIBackgroundFetchResult: UInt, Sendable { case newData, noData, fail
 
 /// In Apple's they are optional requirements.
 extension UIApplicationDelegate {
+    public func applicationProtectedDataDidBecomeAvailable(_ a: UIApplication) {}
     public func application(_ a: UIApplication, didFinishLaunchingWithOptions o: [UIApplication.LaunchOptionsKey: Any]?) -> Bool { true }
     public func application(_ a: UIApplication, didReceiveRemoteNotification u: [AnyHashable: Any]) async -> UIBackgroundFetchResult { .noData }
     public func application(_ a: UIApplication, shouldAllowExtensionPointIdentifier e: UIApplication.ExtensionPointIdentifier) -> Bool { true }
@@ -61,10 +62,7 @@ extension UIApplicationDelegate {
 
 public struct UIKeyboardType: Sendable {
     public static let asciiCapable = Self()
-    public static let numberPad = Self()
     public static let numbersAndPunctuation = Self()
 }
 
-public struct UITextContentType: Sendable {
-    public static let oneTimeCode = Self()
-}
+public struct UITextContentType: Sendable {}

@@ -38,11 +38,7 @@ final class Patrol: ObservableObject {
 
     /// At each start of the process.
     func start() async {
-        var refusal = Patrol.floor.refusal()
-        if refusal == nil { refusal = await prepare() }
-        await model.start(refusal: refusal)
-        attach()
-        if attached == nil { slot.settle(nil) }
+        await open()
         Task { await minutes() }
         for await change in PathMonitor.changes() {
             switch change {
@@ -52,6 +48,21 @@ final class Patrol: ObservableObject {
             }
             contact()
         }
+    }
+
+    private func open() async {
+        var refusal = Patrol.floor.refusal()
+        if refusal == nil { refusal = await prepare() }
+        await model.start(refusal: refusal)
+        attach()
+        if attached == nil { slot.settle(nil) }
+    }
+
+    /// The phone was unlocked, for the first time since it was started perhaps: iOS may have started the app before that, when no key of
+    /// the vault can be used.
+    func phoneUnlocked() async {
+        if case .stopped = model.screen, attached == nil { await open() }
+        attached?.managed.look()
     }
 
     /// The home, marked before the core writes anything; what is said if that fails.

@@ -79,7 +79,7 @@ struct PurposePicker: View {
     let model: PatrolModel
 
     var body: some View {
-        Picker("Purpose", selection: Binding(get: { model.purpose }, set: { model.purpose = $0 })) {
+        Picker("Purpose", selection: Binding(get: { @MainActor in model.purpose }, set: { @MainActor in model.purpose = $0 })) {
             ForEach(model.purposes, id: \.self) { purpose in
                 Text(verbatim: purpose.split(separator: "_").joined(separator: " ")).tag(purpose)
             }

@@ -11,7 +11,7 @@ struct PersonView: View {
             Spacer(minLength: 0)
             TextField("Surname", text: text(\.surname)).personalField().field()
             TextField("Given names", text: text(\.given)).personalField().field()
-            TextField("Born: day, month, year, or the year", text: text(\.born)).personalField().keyboardType(.numbersAndPunctuation).field()
+            TextField("Born: day, month, year, or the year", text: text(\.born)).personalField(.numbersAndPunctuation).field()
             TextField("Number of a document", text: text(\.identifier)).personalField().field()
             PurposePicker(model: model)
             Button("Check person") { Task { await model.checkPerson() } }
@@ -22,6 +22,6 @@ struct PersonView: View {
     }
 
     private func text(_ path: WritableKeyPath<PersonEntry, String> & Sendable) -> Binding<String> {
-        Binding(get: { model.person[keyPath: path] }, set: { model.person[keyPath: path] = $0 })
+        Binding(get: { @MainActor in model.person[keyPath: path] }, set: { @MainActor in model.person[keyPath: path] = $0 })
     }
 }

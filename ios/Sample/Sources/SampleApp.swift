@@ -30,6 +30,10 @@ final class AppDelegate: NSObject, UIApplicationDelegate {
         return true
     }
 
+    func applicationProtectedDataDidBecomeAvailable(_ application: UIApplication) {
+        Task { await patrol.phoneUnlocked() }
+    }
+
     func application(_ application: UIApplication, didReceiveRemoteNotification userInfo: [AnyHashable: Any]) async -> UIBackgroundFetchResult {
         guard PushEntry.isOurs(userInfo) else { return .noData }
         let slot = patrol.slot, tasks = patrol.tasks, network = patrol.link.network ?? .metered

@@ -25,7 +25,7 @@ struct SyncView: View {
                     }
                     if model.hasPin {
                         Toggle("Face ID or Touch ID instead of the PIN", isOn: Binding(
-                            get: { model.biometrics }, set: { on in Task { await model.setBiometrics(on) } }))
+                            get: { @MainActor in model.biometrics }, set: { @MainActor on in Task { await model.setBiometrics(on) } }))
                         .frame(minHeight: 52)
                     }
                 }

@@ -15,6 +15,16 @@ struct Footprint {
         let files = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count
         return Footprint(residentKiB: value("VmRSS"), threads: value("Threads"), files: files)
     }
+
+    /// Which files are open, by name, pipes and sockets by kind, and how many of each. Without what has no name
+    /// (`anon_inode`): each thread of Swift's pool that has started a command of the hub has a run loop since, and three
+    /// of those. They are in `files`.
+    static func open() -> [String: Int] {
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")) ?? []
+        let names = all.compactMap { try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)") }
+        let kinds = names.map { $0.split(separator: ":").first.map(String.init) ?? $0 }
+        return Dictionary(kinds.filter { $0 != "anon_inode" }.map { ($0, 1) }, uniquingKeysWith: +)
+    }
 }
 
 extension Array where Element: Comparable {

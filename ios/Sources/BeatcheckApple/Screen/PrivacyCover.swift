@@ -57,8 +57,8 @@ extension View {
     /// For fields that take names, dates and numbers of persons: no correction, no suggestions from contacts, nothing for the keyboard to
     /// learn. iOS has no flag that forbids a keyboard to learn; with correction off Apple's own is not known to. Keep others out with
     /// `allowsExtension` below. Copying out of a text field cannot be forbidden in SwiftUI: answers are shown as plain `Text`, which offers none.
-    public func personalField() -> some View {
-        autocorrectionDisabled(true).textInputAutocapitalization(.characters).keyboardType(.asciiCapable).textContentType(nil)
+    public func personalField(_ keyboard: UIKeyboardType = .asciiCapable) -> some View {
+        autocorrectionDisabled(true).textInputAutocapitalization(.characters).keyboardType(keyboard).textContentType(nil)
     }
 }
 
