@@ -78,6 +78,9 @@ internal object SyncPlan {
         return if (report.deferred.isEmpty() || failed) listOf(next) else listOf(next, deferred)
     }
 
+    /** After a job that had nothing to do, because the app is in contact by itself. */
+    fun after(standing: Standing): List<Plan> = listOf(regular(DEFAULT_MS, standing, failures = 0))
+
     /** After a sync that could not even begin (`NotEnrolled` is the caller's). */
     fun afterError(failures: Int, standing: Standing, random: Double): List<Plan> =
         listOf(failure(failures + 1, askedMs = 0, standing, random))

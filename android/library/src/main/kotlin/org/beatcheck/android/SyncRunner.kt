@@ -80,8 +80,9 @@ internal class SyncRunner(
         } catch (_: BeatcheckException.Suspended) {
             // Paused or closed by the app, which syncs when it goes on.
             emptyList()
-        } catch (_: BeatcheckException) {
-            SyncPlan.afterError(failures, standing(device), random())
+        } catch (e: BeatcheckException) {
+            // The app is in contact by itself (`watch`): in turn, in case it stops.
+            if (e.code == RUNNING) SyncPlan.after(standing(device)) else SyncPlan.afterError(failures, standing(device), random())
         }
         plan(plans)
     }
@@ -151,5 +152,6 @@ internal class SyncRunner(
 
     private companion object {
         const val WIPED = "wiped"
+        const val RUNNING = "sync_running"
     }
 }
