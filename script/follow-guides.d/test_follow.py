@@ -7,6 +7,8 @@ import tempfile
 import time
 import unittest
 
+import check_errors
+
 FOLLOW = pathlib.Path(__file__).with_name("follow.py")
 
 
@@ -82,6 +84,24 @@ class Follow(unittest.TestCase):
 
     def test_files_stay_in_the_folder(self):
         self.refused(block("file ../x", "no"), "lies in the folder")
+
+
+class Errors(unittest.TestCase):
+    """The tables of errors: what is wrong in one is found."""
+
+    def test_what_is_wrong_is_found(self):
+        row = "\n## Errors\n\n| variant | codes | the app |\n|---|---|---|\n| `Locked` | `pin` \"Wait 90 s.\" | asks |\n\n## Next\n"
+        known, said = {"locked": {"pin"}}, ["Wait # s."]
+
+        def wrong(was="", now=""):
+            return " ".join(check_errors.wrong(row.replace(was, now), {}, known, said))
+
+        self.assertEqual(wrong(), "")
+        self.assertEqual(wrong("90 s", "..."), "")
+        self.assertIn("no code nip", wrong("`pin`", "`nip`"))
+        self.assertIn("does not say", wrong("Wait", "Go on"))
+        self.assertIn("has no row", wrong("`Locked`", "`Other`"))
+        self.assertIn("is no variant", wrong("`Locked`", "`Other`"))
 
 
 if __name__ == "__main__":
