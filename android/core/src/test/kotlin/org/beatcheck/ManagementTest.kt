@@ -99,7 +99,8 @@ class ManagementTest : HubTest() {
             beatcheck.sync()
             assertEquals(Outcome.HIT, beatcheck.check(mark, stop).outcome)
             beatcheck.endShift()
-            assertEquals("shift_needed", beatcheck.check(mark, stop).error?.code)
+            assertEquals(BeatcheckState.Locked, beatcheck.state.value, "the end of a shift locks, where there is a PIN")
+            assertEquals("locked", beatcheck.check(mark, stop).error?.code)
         } finally {
             hub.policy("\"shift_key\":true", "\"shift_key\":false")
         }
