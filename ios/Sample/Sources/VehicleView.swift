@@ -41,7 +41,7 @@ struct PlateKeypad: View {
                     }
                     if row == PlateEntry.rows.last {
                         self.key("⌫", label: "Delete") { model.plate.delete() }
-                        self.key("✕", label: "Clear the mark") { model.plate.clear() }
+                        self.key("✕", label: "Delete the whole mark") { model.plate.clear() }
                     }
                 }
             }
