@@ -16,8 +16,8 @@ class Footprint(val residentKib: Long, val heapKib: Long, val threads: Int, val 
         }
 
         /** Open files by name; pipes and sockets by kind, and how many of each. What belongs to the JVM is not ours: its archives. */
-        fun open(): Map<String, Int> = descriptors().map { it.substringBefore(':') }.filterNot { it.endsWith(".jar") || it.endsWith("modules") }
-            .groupingBy { it }.eachCount()
+        fun open(): Map<String, Int> = descriptors().map { it.substringBefore(':') }
+            .filterNot { it.endsWith(".jar") || it.endsWith("modules") }.groupingBy { it }.eachCount()
 
         private fun descriptors() = File("/proc/self/fd").listFiles().orEmpty().mapNotNull {
             // One of them is of this very listing, and gone already.

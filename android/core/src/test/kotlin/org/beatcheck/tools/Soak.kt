@@ -7,6 +7,7 @@ import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.coroutineScope
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import org.beatcheck.Beatcheck
@@ -26,7 +27,8 @@ import kotlin.system.exitProcess
 private class Options(words: Array<String>) {
     private val given = words.toList().chunked(2).associate { pair ->
         require(pair.size == 2 && pair[0].startsWith("--")) { "not an option with a value: ${pair[0]}" }
-        pair[0].removePrefix("--") to requireNotNull(pair[1].toIntOrNull()?.takeIf { it > 0 }) { "${pair[0]}: a whole number above 0 is wanted" }
+        val number = pair[1].toIntOrNull()?.takeIf { it > 0 }
+        pair[0].removePrefix("--") to requireNotNull(number) { "${pair[0]}: a whole number above 0 is wanted" }
     }
     private val known = mutableSetOf<String>()
 
@@ -134,8 +136,10 @@ private class Soak(options: Options) {
                     }
                     hub.hub("publish")
                 }
-                repeat(last - first) {
-                    launch { beatcheck.sync() }.cancelAndJoin() // One that is broken off, at the price of nothing.
+                repeat(last - first) { // Beside each there is one that is broken off early.
+                    val brokenOff = launch { beatcheck.sync() }
+                    delay(it % 20L)
+                    brokenOff.cancelAndJoin()
                     check(beatcheck.sync().complete)
                 }
             }
