@@ -137,13 +137,18 @@ android() {
 # What the Android library takes from the system, against the list of what was looked up; and its pages. A new name is looked up
 # in bionic's libc.map.txt first (in which version of Android it came), then added.
 android_judged() {
-    local library=$1 list=script/phones.d/android-symbols.txt new small
+    local library=$1 list=script/phones.d/android-symbols.txt new small standins
     llvm-nm-$llvm --dynamic --undefined-only --format=just-symbols "$library" | sed 's/@.*//' | sort -u >"$library.takes"
     new=$(sed '/^#/d; s/ .*//' "$list" | sort -u | comm -23 "$library.takes" -)
     [ -z "$new" ] || stop "needs of Android what $list does not have: $(printf '%s' "$new" | tr '\n' ' ')"
+    new=$(llvm-nm-$llvm --dynamic --undefined-only "$library" | awk -v api=$android_api '
+        NR == FNR { if ($2 ~ /^[0-9]+$/) since[$1] = $2; next }
+        { name = $2; sub(/@.*/, "", name) } $1 != "w" && since[name] > api + 0 { print name }' "$list" -)
+    [ -z "$new" ] || stop "needs what Android has only after API $android_api: $(printf '%s' "$new" | tr '\n' ' ')"
     small=$(llvm-readelf-$llvm --program-headers --wide "$library" | awk '$1 == "LOAD" { count++; if ($NF != "0x4000") print $NF } END { if (!count) print "nothing is loaded" }')
     [ -z "$small" ] || stop "$library: a segment is not aligned to 16 KiB: $small"
-    said="linked, 16 KiB pages, $(wc -l <"$library.takes") symbols of the system, all looked up"
+    standins=$(sed -n 's/ standin$//p' "$list" | sort -u | comm -12 "$library.takes" - | wc -l)
+    said="linked, 16 KiB pages, takes $(wc -l <"$library.takes") names of the system, $standins of which only the stand-ins have"
 }
 
 # ios SLICE TARGET CLANG_TARGET: a static libbeatcheck.a in $phones/out/ios/SLICE.

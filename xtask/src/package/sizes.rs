@@ -187,9 +187,27 @@ fn heaviest(map: &str) -> Vec<(String, u64)> {
     parts
 }
 
-/// Whose an object file is.
+/// Whose an object file is: a Rust crate, or the C that a crate brings.
 fn part(file: &str) -> String {
-    file.to_owned()
+    if file == "<internal>" {
+        return "the linker's tables".to_owned();
+    }
+    // `libCRATE-HASH.rlib(MEMBER)`, or what link-time optimisation made of a crate: `beatcheck.CRATE-HASH.CRATE...rcgu.o`.
+    let (path, member) = file.strip_suffix(')').and_then(|file| file.rsplit_once('(')).unwrap_or((file, ""));
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let archive =
+        [".rlib", ".a"].iter().find_map(|end| name.strip_suffix(end)).and_then(|name| name.strip_prefix("lib"));
+    let whose = |name: &str| name.split(['-', '.']).next().unwrap_or(name).to_owned();
+    match archive {
+        Some(archive) if member.ends_with(".rcgu.o") => whose(archive),
+        Some(archive) => format!("C of {}", whose(archive)),
+        None if name.ends_with(".rcgu.o") => {
+            let module = name.split_once('.').map_or(name, |(_, rest)| rest);
+            // The library itself has its hash first, as nothing was put before it.
+            whose(if module.contains('-') { module } else { name })
+        }
+        None => name.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -225,6 +243,23 @@ mod tests {
         assert!(text.contains("| def 2026-11-25 | android arm64-v8a | 6,500,000 | 3,250,000 | -500,000 |"));
         assert!(text.contains("| abc 2026-11-25 | android arm64-v8a | 7,000,000 | 3,500,000 |  |"));
         assert!(text.contains("| tokio | 77 |"));
+    }
+
+    #[test]
+    fn a_linkers_map_is_summed_by_part() {
+        let map = "             VMA              LMA     Size Align Out     In      Symbol\n\
+             270 270 30 8 .text\n\
+             270 270 10 8 /t/deps/rustcA/liblibsqlite3_sys-0f.rlib(0f-sqlcipher.o):(.text.a)\n\
+             280 280 8 8 /t/deps/beatcheck.h2-0f.h2.0f-cgu.7.rcgu.o.rcgu.o:(.text._ZN2h2)\n\
+             290 290 8 8 /t/deps/beatcheck.h2-0f.h2.0f-cgu.1.rcgu.o.rcgu.o:(.text._ZN2h2)\n\
+             290 290 1 8 /t/deps/beatcheck.beatcheck.0f-cgu.3.rcgu.o:(.text._ZN9)\n\
+             291 291 1 8 /t/deps/beatcheck.36xo6c.rcgu.o:(.text._ZN9)\n\
+             298 298 4 8 /t/deps/rustcA/libstd-0f.rlib(std-0f.std.0f-cgu.0.rcgu.o):(.text)\n\
+             2a0 2a0 2 8 <internal>:(.rela.dyn)\n\
+             0 0 ff 1 <internal>:(.comment)\n";
+        let expected =
+            [("C of libsqlite3_sys", 16), ("h2", 16), ("std", 4), ("beatcheck", 2), ("the linker's tables", 2)];
+        assert_eq!(heaviest(map), expected.map(|(part, bytes)| (part.to_owned(), bytes)));
     }
 
     #[test]
