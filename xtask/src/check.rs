@@ -158,9 +158,7 @@ fn tests(root: &Path, step: Step) -> Option<(bool, Totals)> {
         if !succeeds(cargo(root).args(["build", "--workspace"])) {
             return (false, Totals::default());
         }
-        let mut command = clean(Command::new(root.join(words[0])), root);
-        command.args(&words[1..]).env("BEATCHECK_ARTIFACTS", super::python::target(root).join("debug"));
-        counted(command, Printed::ByScript)
+        counted(scripted(root, words), Printed::ByScript)
     };
     match step {
         Step::Test => {
@@ -169,10 +167,22 @@ fn tests(root: &Path, step: Step) -> Option<(bool, Totals)> {
             Some(counted(command, Printed::ByCargo))
         }
         Step::Kotlin => Some(script(&["script/test-kotlin"])),
-        Step::Swift => Some(script(&["script/test-swift", "--if-possible"])),
-        Step::Guides => Some(script(&["script/follow-guides"])),
+        Step::Swift => {
+            let (passed, counted) = script(&["script/test-swift", "--if-possible"]);
+            // Where the toolchain is, Apple's files are looked at as well.
+            let apple = || succeeds(&mut scripted(root, &["script/check-apple-files"]));
+            Some((passed && (counted.passed == 0 || apple()), counted))
+        }
+        Step::Guides => Some(script(&["script/follow-guides", "--if-possible"])),
         _ => None,
     }
+}
+
+/// A script and its words, told where the library, the command and the generator are.
+fn scripted(root: &Path, words: &[&str]) -> Command {
+    let mut command = clean(Command::new(root.join(words[0])), root);
+    command.args(&words[1..]).env("BEATCHECK_ARTIFACTS", super::python::target(root).join("debug"));
+    command
 }
 
 fn deny(root: &Path, online: bool) -> bool {

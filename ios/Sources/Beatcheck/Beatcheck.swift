@@ -14,7 +14,7 @@ import Foundation
 /// let answer = try await beatcheck.check(plate: "AB12 CDE", purpose: "traffic_stop")
 /// switch answer.outcome {
 /// case .hit, .possible: show(answer.confirm, answer.hits)
-/// case .noTrace, .cannotSay: show(answer.text)                           // never say "clear"
+/// case .noTrace, .cannotSay: show(answer.text)                           // no trace is not all right
 /// }
 /// ```
 ///

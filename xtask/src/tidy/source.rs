@@ -112,7 +112,7 @@ pub(super) fn without_allowed(files: &[File], mut findings: Vec<Finding>) -> Vec
 fn allowances(file: &File) -> Vec<(usize, String)> {
     let rust = file.path.ends_with(".rs");
     let text = if rust { lexer::view(&file.text, &[Class::Comment]) } else { file.text.clone() };
-    let mark = if rust {
+    let mark = if rust || file.path.ends_with(".kt") || file.path.ends_with(".swift") {
         "// tidy: allow("
     } else if file.path.ends_with(".md") {
         "<!-- tidy: allow("
@@ -257,6 +257,9 @@ mod tests {
             ["stdout", "allowance"]
         );
         let path = MACHINE_PATHS[0];
+        let clear = "let a = \"clear\"";
+        assert_eq!(found("ios/A.swift", clear), ["never-clear"]);
+        assert!(found("ios/A.swift", &format!("// tidy: allow(never-clear) must not appear\n{clear}")).is_empty());
         assert!(found("a.md", &format!("<!-- tidy: allow(machine-path) as an example -->\n{path}x")).is_empty());
         assert!(found("script/a", &format!("cd {path}x # tidy: allow(machine-path) as an example")).is_empty());
     }
