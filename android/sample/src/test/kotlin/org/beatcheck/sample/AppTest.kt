@@ -7,11 +7,13 @@ package org.beatcheck.sample
 import android.app.Application
 import android.graphics.Bitmap
 import android.graphics.Canvas
+import android.graphics.Rect
 import android.os.Looper
 import android.view.View
 import android.view.ViewGroup
 import android.view.WindowManager
 import android.widget.EditText
+import android.widget.ScrollView
 import android.widget.TextView
 import java.io.File
 import kotlinx.coroutines.delay
@@ -153,6 +155,9 @@ class AppTest {
             val name = view.contentDescription ?: (view as? EditText)?.hint
             assertTrue(!name.isNullOrBlank(), "a label for $view")
             assertTrue(view.width >= 48 * density && view.height >= 48 * density, "$name is ${view.width / density} x ${view.height / density} dp")
+            val seen = Rect()
+            val whole = view.getGlobalVisibleRect(seen) && seen.width() == view.width && seen.height() == view.height
+            assertTrue(whole || scrolls(view), "$name is not on the screen")
         }
         picture?.let(::draw)
     }
@@ -213,6 +218,8 @@ class AppTest {
         await("a ${S::class.simpleName}") { activity.screen is S }
         return activity.screen as S
     }
+
+    private fun scrolls(view: View): Boolean = generateSequence(view.parent) { it.parent }.any { it is ScrollView }
 
     private fun views(root: View): List<View> =
         listOf(root) + if (root is ViewGroup) (0 until root.childCount).flatMap { views(root.getChildAt(it)) } else emptyList()

@@ -84,7 +84,7 @@ class ModelTest {
     @Test
     fun `freshness is the oldest, and there without any data too`() {
         val two = listOf(source("a", CoverageState.CURRENT, "2026-03-01T11:00:00Z"), source("b", CoverageState.CURRENT, "2026-02-28T11:00:00Z"))
-        assertEquals("Data as of 1 days ago", AnswerModel.of(answer(Outcome.NO_TRACE, coverage = two), now).freshness.text)
+        assertEquals("Data as of 1 day ago", AnswerModel.of(answer(Outcome.NO_TRACE, coverage = two), now).freshness.text)
         val none = AnswerModel.of(answer(Outcome.CANNOT_SAY, coverage = emptyList()), now).freshness
         assertEquals("No data was searched" to Tone.CAUTION, none.text to none.tone)
         assertEquals("just now", age(Duration.ofSeconds(-300)), "a clock that went back")

@@ -122,5 +122,6 @@ internal fun age(past: Duration): String = when {
     past.toMinutes() < 1 -> "just now"
     past.toHours() < 1 -> "${past.toMinutes()} min ago"
     past.toDays() < 1 -> "${past.toHours()} h ago"
+    past.toDays() == 1L -> "1 day ago"
     else -> "${past.toDays()} days ago"
 }

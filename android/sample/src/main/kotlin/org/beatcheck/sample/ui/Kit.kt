@@ -14,6 +14,7 @@ import android.widget.Button
 import android.widget.EditText
 import android.widget.LinearLayout
 import android.widget.ScrollView
+import android.widget.Space
 import android.widget.TextView
 import org.beatcheck.android.PrivateEditText
 import org.beatcheck.sample.model.Line
@@ -105,9 +106,12 @@ internal class Kit(val context: Context) {
     fun keys(keys: String, columns: Int, press: (Char) -> Unit): LinearLayout = column().apply {
         for (part in keys.chunked(columns)) {
             val buttons: List<View> = part.map { key -> button(key.toString()) { press(key) } }
-            addView(row(buttons + List(columns - buttons.size) { View(context) }))
+            addView(row(buttons + List(columns - buttons.size) { gap() }))
         }
     }
+
+    /** Nothing, where a key would be. Not a plain View: that one takes all the height there is. */
+    fun gap(): View = Space(context)
 
     /** Width that keys have, in dp. */
     val width: Int get() = context.resources.configuration.screenWidthDp - 8

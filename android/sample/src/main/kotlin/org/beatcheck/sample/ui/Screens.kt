@@ -51,7 +51,7 @@ internal class UnlockScreen(private val kit: Kit, biometric: Boolean, unlock: (p
         kit.keys("123456789", columns = 3) { pad.type(it); show() },
         kit.row(
             listOf(
-                if (biometric) kit.button(kit.text(R.string.unlock_biometric)) { finger() } else View(kit.context),
+                if (biometric) kit.button(kit.text(R.string.unlock_biometric)) { finger() } else kit.gap(),
                 kit.button("0") { pad.type('0'); show() },
                 kit.button("⌫", spoken = kit.text(R.string.delete)) { pad.delete(); show() },
             ),
