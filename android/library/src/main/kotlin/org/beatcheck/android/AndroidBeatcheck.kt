@@ -167,8 +167,11 @@ public class AndroidBeatcheck internal constructor(
 
         override suspend fun standing(): DeviceStanding {
             val status = device.status()
+            val leaseLeftMs = millisUntil(status.leaseEnds)
+            // On the screen the app says it itself.
+            if (!foreground.isShown && SyncPlan.leaseNear(leaseLeftMs)) notices.show(Notice.LEASE) else notices.clear(Notice.LEASE)
             return DeviceStanding(
-                leaseLeftMs = millisUntil(status.leaseEnds),
+                leaseLeftMs = leaseLeftMs,
                 journalPending = status.journal.pending.toLong(),
                 idleLockMinutes = status.unlock.idleLockMinutes.toLong(),
                 dueInMs = millisUntil(status.nextSync) ?: 0,

@@ -55,6 +55,8 @@ public class Notices(context: Context) {
             .setLocalOnly(true)
             .setAutoCancel(true)
             .setShowWhen(true)
+            // A state that goes on does not ring again; news does.
+            .setOnlyAlertOnce(!notice.urgent)
         // Opens the app where it opens by itself: at the unlock screen. No extras: nothing says what it was about.
         context.packageManager.getLaunchIntentForPackage(context.packageName)?.let { launch ->
             launch.flags = Intent.FLAG_ACTIVITY_NEW_TASK or Intent.FLAG_ACTIVITY_SINGLE_TOP

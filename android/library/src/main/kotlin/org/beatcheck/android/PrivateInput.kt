@@ -13,8 +13,9 @@ import android.widget.EditText
 /** Makes fields that keep what is typed to themselves. Main thread. */
 public object PrivateInput {
     /**
-     * Protects a field: the keyboard is asked not to learn and not to suggest, cut, copy and paste are gone, and the system keeps no state of
-     * it. A keyboard that does not listen is the force's to keep off its phones.
+     * Protects a field: the keyboard is asked not to learn and not to suggest, the menus with cut, copy and paste are gone, and the system
+     * keeps no state of it. Shortcuts of a keyboard (Ctrl+C) still reach the clipboard: [PrivateEditText] closes that too. A keyboard that
+     * does not listen is the force's to keep off its phones.
      */
     @JvmStatic
     public fun protect(field: EditText) {

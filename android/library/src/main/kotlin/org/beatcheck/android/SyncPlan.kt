@@ -105,17 +105,19 @@ internal object SyncPlan {
     fun lock(idleMinutes: Long): Plan? =
         if (idleMinutes <= 0) null else Plan(Work.LOCK, idleMinutes * MINUTE, Needs.NOTHING)
 
+    /** Whether the lease is about to end, or has ended. */
+    fun leaseNear(leaseLeftMs: Long?): Boolean = leaseLeftMs != null && leaseLeftMs < LEASE_NEAR_MS
+
     /** A plan that is to be later than what is there already would put it off: it stays. */
     fun sooner(there: Plan?, thereDueInMs: Long, new: Plan): Boolean =
         there == null || new.expedited && !there.expedited || new.delayMs < thereDueInMs
 
     private fun regular(delayMs: Long, standing: Standing, failures: Int): Plan {
-        val leaseNear = standing.leaseLeftMs != null && standing.leaseLeftMs < LEASE_NEAR_MS
         return Plan(
             Work.REGULAR,
             delayMs.coerceAtMost(MOST_MS),
             Needs.ANY_NETWORK,
-            batteryNotLow = !leaseNear,
+            batteryNotLow = !leaseNear(standing.leaseLeftMs),
             failures = failures,
         )
     }

@@ -11,6 +11,7 @@ import android.content.ComponentName
 import android.content.Context
 import android.content.Intent
 import android.content.RestrictionsManager
+import android.net.NetworkCapabilities
 import android.os.Bundle
 import android.os.Looper
 import android.os.PersistableBundle
@@ -118,7 +119,8 @@ class PlatformTest {
             assertEquals(work != Work.LOCK, job.isPersisted)
             assertEquals(SyncPlan.BACKOFF_MS to JobInfo.BACKOFF_POLICY_EXPONENTIAL, job.initialBackoffMillis to job.backoffPolicy)
         }
-        assertEquals(JobInfo.NETWORK_TYPE_UNMETERED, planner().job(Plan(Work.DEFERRED, 0, Needs.UNMETERED_NETWORK), service).networkType)
+        val free = planner().job(Plan(Work.DEFERRED, 0, Needs.UNMETERED_NETWORK), service).requiredNetwork
+        assertTrue(checkNotNull(free).hasCapability(NetworkCapabilities.NET_CAPABILITY_NOT_METERED))
     }
 
     @Test
@@ -148,10 +150,9 @@ class PlatformTest {
 
         override fun onCreate(state: Bundle?) {
             super.onCreate(state)
-            field = EditText(this).apply {
+            field = PrivateEditText(this).apply {
                 id = 1
                 inputType = InputType.TYPE_CLASS_TEXT or InputType.TYPE_TEXT_FLAG_AUTO_CORRECT
-                PrivateInput.protect(this)
             }
             setContentView(field)
         }

@@ -49,6 +49,11 @@ class SyncPlanTest {
     }
 
     @Test
+    fun `the lease is near its end in the last hours, and afterwards`() {
+        assertEquals(listOf(false, false, true, true), listOf(null, 4 * HOUR, 4 * HOUR - 1, -HOUR).map(SyncPlan::leaseNear))
+    }
+
+    @Test
     fun `what a budget put off waits for a network that is free, beside the next sync`() {
         val plans = SyncPlan.after(report(deferred = listOf("persons")), 0, calm, 0.5)
         assertEquals(listOf(Work.REGULAR to Needs.ANY_NETWORK, Work.DEFERRED to Needs.UNMETERED_NETWORK), plans.map { it.work to it.needs })

@@ -28,7 +28,7 @@ internal class FakePlanner : Planner {
 
 internal class FakeDevice : DeviceWork {
     val done = mutableListOf<String>()
-    var report: () -> SyncReport = { report() }
+    var report: () -> SyncReport = { calm() }
     var words: () -> Long = { 0 }
     var pushSeconds = 0L
     var standing = DeviceStanding(leaseLeftMs = null, journalPending = 0, idleLockMinutes = 5, dueInMs = 60_000)
@@ -49,6 +49,8 @@ internal class FakeDevice : DeviceWork {
 
     override suspend fun standing(): DeviceStanding = standing
 }
+
+private fun calm() = report()
 
 /** A report of a sync in which nothing happened. */
 internal fun report(askAgainS: Int = 0, fault: String? = null, deferred: List<String> = emptyList(), wiped: Boolean = false) = SyncReport(
