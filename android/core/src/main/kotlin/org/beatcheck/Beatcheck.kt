@@ -219,18 +219,20 @@ public class Beatcheck @JvmOverloads constructor(
      */
     public suspend fun sync(network: Network = Network.UNMETERED, hold: Duration = options.hold): SyncReport {
         val seconds = holdSeconds(hold)
-        return engine.breakable(engine.workers.syncs) { device -> device.syncOver(network, seconds).also(engine.syncs::finished) }
+        return engine.breakable(engine.workers.syncs, Contact::sync) { it.syncOver(network, seconds).also(engine.syncs::finished) }
     }
 
     /**
      * Stays in contact for as long as its coroutine lives: what the hub publishes or withdraws is here a moment later. For the foreground.
-     * Returns by itself only when the device was wiped. Meanwhile [sync] is refused with code `sync_running`.
+     * Returns by itself only when the device was wiped. Meanwhile [sync] is refused with code `sync_running`; one
+     * after it, cancelled or not, waits until it has ended.
      *
      * ```
      * lifecycleScope.launch { repeatOnLifecycle(STARTED) { beatcheck.watch(network) } }
      * ```
      */
-    public suspend fun watch(network: Network = Network.UNMETERED): Unit = engine.breakable(engine.workers.watch) { it.watch(network) }
+    public suspend fun watch(network: Network = Network.UNMETERED): Unit =
+        engine.breakable(engine.workers.watch, Contact::watch) { it.watch(network) }
 
     /** Ends a sync or a watch, whoever called it: it returns with the fault `cancelled`. Returns at once; without one it does nothing. */
     public fun cancelSync() {

@@ -63,12 +63,12 @@ public sealed interface BeatcheckState {
     /** There is no enrolled device in the home directory: [Beatcheck.enrol]. */
     public data object NotEnrolled : BeatcheckState
 
-    /** Records cannot be read: [Beatcheck.unlock], or [Beatcheck.startShift] where policy wants a shift. Syncs bring no records. */
+    /** Records cannot be read: [Beatcheck.unlock]. Syncs bring no records. */
     public data object Locked : BeatcheckState
 
     /**
-     * Records can be read. A check may be refused all the same (a lease that ended, a newer app that is wanted): its answer says
-     * why.
+     * The lock is open. A check may be refused all the same (a lease that ended, a newer app or a shift that is wanted): its answer
+     * says why, and so does `unlock.barred` of [Beatcheck.status].
      */
     public data object Ready : BeatcheckState
 

@@ -86,6 +86,9 @@ public sealed class BeatcheckException(
         /** As the core says it of a device that was closed: after that there is no core to ask. A test compares the texts. */
         fun closed(): Suspended =
             Suspended("closed", "Closed. Open the app again.", "closed: the device was closed: open it anew")
+
+        /** As the core says it of a sync in another process. */
+        fun watching(): Hub = Hub("sync_running", "An update is running already.", "sync_running: a watch is under way")
     }
 }
 

@@ -30,6 +30,7 @@ import org.beatcheck.ffi.InternalException
 import org.beatcheck.ffi.KeyVault
 import org.beatcheck.ffi.Lifecycle
 import org.beatcheck.ffi.Recovered
+import org.beatcheck.ffi.SyncEvent
 import org.beatcheck.ffi.recover
 import org.beatcheck.ffi.sendLastWords
 import java.io.File
@@ -46,6 +47,7 @@ internal class Engine(
     val workers = Workers(options)
     val state = MutableStateFlow<BeatcheckState>(BeatcheckState.Unopened)
     val syncs = SyncTracker()
+    private val contact = Contact()
 
     /** Null is the end. */
     private val told = MutableSharedFlow<BeatcheckEvent?>(
@@ -110,22 +112,22 @@ internal class Engine(
 
     /**
      * Runs [work] on [dispatcher], and when the caller is cancelled returns at once and ends [work] with the core's cancel handle. The
-     * thread is free when [work] has ended, soon after.
+     * thread is free when [work] has ended, soon after. [begin] waits for its turn with the hub.
      */
-    suspend fun <T> breakable(dispatcher: CoroutineDispatcher, work: (Device) -> T): T {
+    suspend fun <T> breakable(dispatcher: CoroutineDispatcher, begin: suspend Contact.() -> Unit, work: (Device) -> T): T {
         val device = device()
-        val turn = Turn(device)
-        syncs.begin()
+        val turn = Turn(device, contact)
         val running = workers.scope.async(dispatcher) {
+            contact.begin()
+            syncs.begin()
             try {
                 turn.take { native { work(device) } }
             } finally {
+                contact.end()
                 syncs.end()
                 look(device)
             }
         }
-        // Never begun (cancelled while it waited, or closed): nothing will say that it ended.
-        running.invokeOnCompletion { if (!turn.begun) syncs.end() }
         return try {
             running.await()
         } catch (e: CancellationException) {
@@ -239,7 +241,11 @@ internal class Engine(
         val pumping = synchronized(lock) { pump.also { device = null; pump = null } }
         old.shutDown()
         // Its last events are handed on first. A collector may run on that very thread, and close us from there.
-        if (pumping != Thread.currentThread()) pumping?.join(LAST_EVENTS_MS)
+        if (pumping != Thread.currentThread()) {
+            pumping?.join(LAST_EVENTS_MS)
+            // It goes when it is told to, and what ended only then had still something to say.
+            while (true) hand(old, old.nextEvents(BATCH, 0u).ifEmpty { break })
+        }
         old.close()
     }
 
@@ -297,11 +303,15 @@ internal class Engine(
                 return
             }
             if (batch.isEmpty() && device.lifecycle() == Lifecycle.CLOSED) return
-            for (event in batch.map { it.asBeatcheck() }) {
-                if (event is BeatcheckEvent.Locked || event is BeatcheckEvent.Unlocked || event is BeatcheckEvent.Wiped) look(device)
-                syncs.heard(event)
-                told.tryEmit(event)
-            }
+            hand(device, batch)
+        }
+    }
+
+    private fun hand(device: Device, batch: List<SyncEvent>) {
+        for (event in batch.map { it.asBeatcheck() }) {
+            if (event is BeatcheckEvent.Locked || event is BeatcheckEvent.Unlocked || event is BeatcheckEvent.Wiped) look(device)
+            syncs.heard(event)
+            told.tryEmit(event)
         }
     }
 
@@ -315,10 +325,9 @@ internal class Engine(
 }
 
 /** One run of something that can be ended early. The core forgets a cancel that came before there was anything to cancel. */
-private class Turn(private val device: Device) {
+private class Turn(private val device: Device, private val contact: Contact) {
     @Volatile
-    var begun = false
-        private set
+    private var begun = false
     private var ended = false
 
     fun <T> take(work: () -> T): T {
@@ -333,6 +342,9 @@ private class Turn(private val device: Device) {
 
     /** Says that it is to end, if it runs. */
     fun halt() = synchronized(this) {
-        if (begun && !ended) runCatching { device.cancelSync() } // It fails only where the device was let go.
+        if (begun && !ended) {
+            contact.ending()
+            runCatching { device.cancelSync() } // It fails only where the device was let go.
+        }
     }
 }

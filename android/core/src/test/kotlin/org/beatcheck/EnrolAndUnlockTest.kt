@@ -95,24 +95,25 @@ class EnrolAndUnlockTest : HubTest() {
     @Test
     fun `too many wrong PINs cost a wait, and then the device, where policy says so`() = real {
         val beatcheck = enrolled(pin = "482915")
-        hub.policy("\"free_attempts\":5,\"backoff_s\":30,\"wipe_after_attempts\":null", "\"free_attempts\":1,\"backoff_s\":30,\"wipe_after_attempts\":null")
+        hub.policy(attempts(free = 5, wipe = null), attempts(free = 1, wipe = null))
         beatcheck.sync()
         beatcheck.lock()
         refused<BeatcheckException.Locked>("pin") { beatcheck.unlock("000000") }
-        refused<BeatcheckException.Locked>("pin") { beatcheck.unlock("000001") }
-        val e = refused<BeatcheckException.Locked>("pin_wait") { beatcheck.unlock("482915") }
+        val e = refused<BeatcheckException.Locked>("pin_wait") { beatcheck.unlock("482915") } // The right one waits, too.
         assertTrue("seconds" in e.officerText)
-        assertEquals(2u, beatcheck.status().unlock.wrongPins)
+        assertEquals(1u, beatcheck.status().unlock.wrongPins)
 
         val other = enrolled(pin = "482915")
-        hub.policy("\"free_attempts\":1,\"backoff_s\":30,\"wipe_after_attempts\":null", "\"free_attempts\":5,\"backoff_s\":30,\"wipe_after_attempts\":2")
+        hub.policy(attempts(free = 1, wipe = null), attempts(free = 5, wipe = 2))
         other.sync()
         other.lock()
         refused<BeatcheckException.Locked>("pin") { other.unlock("000000") }
         refused<BeatcheckException.NotEnrolled>("wiped") { other.unlock("000001") }
         assertEquals(BeatcheckState.Wiped, other.state.value)
-        hub.policy("\"wipe_after_attempts\":2", "\"wipe_after_attempts\":null")
+        hub.policy(attempts(free = 5, wipe = 2), attempts(free = 5, wipe = null))
     }
+
+    private fun attempts(free: Int, wipe: Int?) = "\"free_attempts\":$free,\"backoff_s\":30,\"wipe_after_attempts\":$wipe"
 
     @Test
     fun `biometrics stand for the PIN once they are set up`() = real {

@@ -93,13 +93,14 @@ class ManagementTest : HubTest() {
         try {
             beatcheck.sync()
             assertEquals("shift_needed", beatcheck.check(mark, stop).error?.code)
-            assertEquals(BeatcheckState.Locked, beatcheck.state.value)
+            assertEquals("shift_needed", beatcheck.status().unlock.barred) // The PIN is in: it is not the lock that is in the way.
             assertTrue(beatcheck.startShift().shift.isNotBlank())
             assertEquals(BeatcheckState.Ready, beatcheck.state.value)
             beatcheck.sync()
             assertEquals(Outcome.HIT, beatcheck.check(mark, stop).outcome)
             beatcheck.endShift()
-            assertEquals("shift_needed", beatcheck.check(mark, stop).error?.code)
+            assertEquals(BeatcheckState.Locked, beatcheck.state.value, "the end of a shift locks, where there is a PIN")
+            assertEquals("locked", beatcheck.check(mark, stop).error?.code)
         } finally {
             hub.policy("\"shift_key\":true", "\"shift_key\":false")
         }

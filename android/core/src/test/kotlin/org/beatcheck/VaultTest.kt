@@ -117,8 +117,11 @@ class VaultTest : HubTest() {
         assertTrue(guarded.mix("m", ByteArray(32)).contentEquals(place.vault.mix("m", ByteArray(32))))
         assertTrue(guarded.counter("c") < guarded.counter("c"))
         guarded.attest("s", byteArrayOf(3))
+        assertFailsWith<VaultException.NotOurs> { guarded.unwrap("w", byteArrayOf(1)) }
+        val wrapped = guarded.wrap("w", byteArrayOf(1))
         guarded.destroy("w")
-        assertFailsWith<VaultException.NoSuchKey> { guarded.unwrap("w", byteArrayOf(1)) }
+        assertFailsWith<VaultException> { guarded.unwrap("w", wrapped) }
+        assertFailsWith<VaultException.NoSuchKey> { guarded.publicKey("none") }
         place.vault.throws = { VaultException.Unsupported() }
         assertFailsWith<VaultException.Unsupported> { guarded.mix("m", ByteArray(32)) }
         place.vault.throws = { InterruptedException() }
