@@ -125,6 +125,8 @@ android() {
     # Which part of the library weighs what. It lies with cargo's files: a library that is still fresh is not linked again.
     local map="$phones/target-phones/$target/release/libbeatcheck.map"
     mkdir -p "$out" "${map%/*}"
+    # OpenSSL asks for it on 32-bit ARM, where an NDK has it as an archive; what would be taken from it is seen by android_judged.
+    [ -e "$sysroot/lib/libatomic.a" ] || llvm-ar-$llvm rcs "$sysroot/lib/libatomic.a"
     export "CC_$lower=$cc" "AR_$lower=llvm-ar-$llvm" "RANLIB_$lower=llvm-ranlib-$llvm"
     export "CARGO_TARGET_${lower^^}_LINKER=$cc" "CARGO_TARGET_${lower^^}_AR=llvm-ar-$llvm"
     export "CARGO_TARGET_${lower^^}_RUSTFLAGS=$(rust_flags) -Clink-arg=$sysroot/lib/crtbegin_so.o -Clink-arg=-Wl,-Map=$map"
@@ -167,7 +169,8 @@ ios() {
 
     mkdir -p "$out"
     llvm-strip-$llvm --strip-debug -o "$out/libbeatcheck.a" "$phones/target-phones/$target/release/libbeatcheck.a"
-    llvm-nm-$llvm --undefined-only --format=just-symbols "$out/libbeatcheck.a" 2>/dev/null >"$out/takes"
+    # Some objects carry the compiler's own form of themselves too, which a linker's tools of another version cannot read.
+    llvm-nm-$llvm --no-llvm-bc --undefined-only --format=just-symbols "$out/libbeatcheck.a" >"$out/takes" || stop 'its symbols cannot be read'
     grep -qx _CCHmacInit "$out/takes" || stop 'SQLCipher does not call CommonCrypto'
     ! grep -qE '^_(EVP_|OPENSSL_)' "$out/takes" || stop 'something calls OpenSSL'
     said="$(llvm-ar-$llvm t "$out/libbeatcheck.a" | wc -l) objects, not linked; SQLCipher calls CommonCrypto, nothing OpenSSL"
