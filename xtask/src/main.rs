@@ -24,7 +24,8 @@ cargo xtask COMMAND
 
   tidy                 the house's own rules, over every file git knows or would add
   check [OPTIONS]      everything CI does, in order, with the time of each step:
-                       fmt, tidy, clippy, deny, test, api, python, doc
+                       fmt, tidy, clippy, deny, test, api, python, kotlin, swift,
+                       guides, doc
       --only STEP      that step alone
       --from STEP      that step and those after it
       --online         let `deny` fetch the advisory database and check against it
