@@ -108,7 +108,7 @@ android() {
         done
         "$cc" -c -fPIC -o "$sysroot/lib/crtbegin_so.o" "$here/android/crtbegin_so.c"
         local unwind="$phones/zig/lib/libunwind"
-        local flags=(-c -fPIC -O2 -fno-exceptions -funwind-tables -D_LIBUNWIND_IS_NATIVE_ONLY -fvisibility=hidden "-I$unwind/include")
+        local flags=(-c -fPIC -O2 -fno-exceptions -funwind-tables -DNDEBUG -D_LIBUNWIND_IS_NATIVE_ONLY -fvisibility=hidden "-I$unwind/include")
         (
             cd "$sysroot/lib"
             for item in libunwind Unwind-EHABI; do

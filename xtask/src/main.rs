@@ -41,6 +41,7 @@ cargo xtask COMMAND
       --swift DIR      the Swift package's sources (ios/Sources)
       --url ADDRESS    where the zip will lie, for Package.swift
       --out DIR        for both: where to (target/package)
+      --built          for both: a compile proof of what script/check-phones has already built
       --record         for both: add the sizes to docs/sizes.jsonl and write docs/sizes.md
   package sizes        write docs/sizes.md from docs/sizes.jsonl
   package verify FILE  judge an AAR or an XCFramework's zip as the commands above do

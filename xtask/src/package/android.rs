@@ -16,7 +16,7 @@ const NOTICE: &str = "META-INF/org.beatcheck/COMPILE-PROOF-NOT-FOR-RELEASE.txt";
 const API: &str = "26";
 
 /// ABI, Rust's target, and what the NDK's compiler is called for it.
-const ABIS: &[(&str, &str, &str)] = &[
+const ABIS: [(&str, &str, &str); 3] = [
     ("arm64-v8a", "aarch64-linux-android", "aarch64-linux-android"),
     ("armeabi-v7a", "armv7-linux-androideabi", "armv7a-linux-androideabi"),
     ("x86_64", "x86_64-linux-android", "x86_64-linux-android"),
@@ -43,7 +43,7 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
     let (origin, libraries) = match ndk {
         Some(ndk) => with_ndk(root, Path::new(&ndk))?,
         None => {
-            let built = super::compile_proof(root, "android")?;
+            let built = super::compile_proof(root, options, "android", &ABIS.map(|(abi, ..)| abi))?;
             (Origin::Proof, ABIS.iter().map(|(abi, ..)| (*abi, built.join(abi).join(SONAME))).collect())
         }
     };
@@ -196,7 +196,7 @@ fn with_ndk(root: &Path, ndk: &Path) -> Result<(Origin, Libraries), String> {
     let out = super::target(root).join("package/native");
     let commands = out.join("bin");
     let mut libraries = Vec::new();
-    for (abi, target, compiler) in ABIS {
+    for (abi, target, compiler) in &ABIS {
         println!("package: {abi} with NDK {revision}");
         let real = bin.join(format!("{compiler}{API}-clang"));
         if !real.exists() {

@@ -60,7 +60,8 @@ pub(super) fn package(root: &Path, options: &Options) -> Result<(), String> {
     let (origin, mut entries) = match kit {
         Some(version) => with_xcode(root, options, version.lines().next().unwrap_or("Xcode"))?,
         None => {
-            let built = super::compile_proof(root, "ios")?;
+            let built =
+                super::compile_proof(root, options, "ios", &PROOFS.iter().map(|slice| slice.id).collect::<Vec<_>>())?;
             let unstripped = super::cache()?.join("phones/target-phones/aarch64-apple-ios/release").join(LIBRARY);
             let headers = headers(root, options, &unstripped)?;
             let libraries = PROOFS.iter().map(|slice| super::read(&built.join(slice.id).join(LIBRARY)));
