@@ -89,7 +89,7 @@ internal class AppTest : OnScreen() {
         press("Data")
         val data = screen<SyncScreen>()
         await("the sources") { texts(data.view).any { "just now" in it || "ago" in it } }
-        look(data, "sync")
+        look(data)
 
         press("Lock")
         val unlock = screen<UnlockScreen>()
@@ -152,7 +152,7 @@ internal class AppTest : OnScreen() {
             runBlocking { runCatching { app.beatcheck.device.sync() } }
             texts(data.view).any { "has appeared" in it }
         }
-        look(data)
+        look(data, "sync")
     }
 
     /** Switched on, it unlocks; where policy has it no longer, the switch says so and goes back. */
