@@ -18,7 +18,8 @@ import kotlinx.coroutines.launch
  * is no device to sync.
  */
 public class BeatcheckSyncService : JobService() {
-    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    /** Internal for tests, which wait for its end. */
+    internal val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val running = ConcurrentHashMap<Int, Job>()
 
     override fun onStartJob(params: JobParameters): Boolean {

@@ -4,39 +4,53 @@ package org.beatcheck.sample
 
 import android.Manifest
 import android.app.Activity
+import android.content.ActivityNotFoundException
+import android.content.Intent
 import android.os.Build
 import android.os.Bundle
+import android.provider.Settings
 import android.widget.Toast
 import java.lang.ref.WeakReference
 import java.time.Instant
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.flow.combine
+import kotlinx.coroutines.flow.conflate
+import kotlinx.coroutines.flow.filter
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.beatcheck.Beatcheck
+import org.beatcheck.BeatcheckEvent
 import org.beatcheck.BeatcheckException
 import org.beatcheck.BeatcheckState
 import org.beatcheck.Enrolment
 import org.beatcheck.android.AndroidBeatcheck
 import org.beatcheck.android.BeatcheckHost
 import org.beatcheck.android.ManagedConfiguration
+import org.beatcheck.android.PatchLevel
 import org.beatcheck.ffi.Answer
 import org.beatcheck.ffi.VehicleQuery
 import org.beatcheck.readManagedConfiguration
 import org.beatcheck.sample.model.AnswerModel
+import org.beatcheck.sample.model.BiometricModel
+import org.beatcheck.sample.model.LateHitsModel
+import org.beatcheck.sample.model.PatchModel
 import org.beatcheck.sample.model.SyncModel
 import org.beatcheck.sample.ui.AnswerScreen
 import org.beatcheck.sample.ui.EnrolScreen
 import org.beatcheck.sample.ui.Kit
 import org.beatcheck.sample.ui.MessageScreen
+import org.beatcheck.sample.ui.PatchScreen
 import org.beatcheck.sample.ui.PersonScreen
 import org.beatcheck.sample.ui.Places
 import org.beatcheck.sample.ui.Screen
+import org.beatcheck.sample.ui.SyncActions
 import org.beatcheck.sample.ui.SyncScreen
 import org.beatcheck.sample.ui.UnlockScreen
 import org.beatcheck.sample.ui.VehicleScreen
@@ -66,6 +80,7 @@ class PatrolActivity : Activity() {
         if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) requestPermissions(arrayOf(Manifest.permission.POST_NOTIFICATIONS), 1)
         scope.launch {
             trying(::tell) { device.open() }
+            updated()
             device.state.collect(::follow)
         }
     }
@@ -122,6 +137,25 @@ class PatrolActivity : Activity() {
     private fun tell(text: String) = Toast.makeText(this, text, Toast.LENGTH_LONG).show()
 
     // -- screens
+
+    /** Returns when the system's updates are new enough, or when the officer goes on without; not at all where they may not. */
+    private suspend fun updated() {
+        val least = resources.getInteger(R.integer.least_patch)
+        val enrolled = device.state.value != BeatcheckState.NotEnrolled
+        val model = PatchModel.of(PatchLevel.check(least), least, Build.VERSION.SECURITY_PATCH, enrolled) ?: return
+        val goOn = CompletableDeferred<Unit>()
+        show(PatchScreen(kit, model, settings = ::settings, goOn = { goOn.complete(Unit) }))
+        goOn.await()
+    }
+
+    private fun settings() {
+        // Where updates stand differs between makers; all have this page.
+        try {
+            startActivity(Intent(Settings.ACTION_SETTINGS))
+        } catch (_: ActivityNotFoundException) {
+            tell(kit.text(R.string.no_settings))
+        }
+    }
 
     private suspend fun enrol() {
         val managed = withContext(Dispatchers.IO) {
@@ -182,9 +216,41 @@ class PatrolActivity : Activity() {
     }
 
     private fun data() {
-        val screen = SyncScreen(kit, places, sync = ::sync, stop = { device.cancelSync() }, lock = { scope.launch { trying(::tell) { device.lock() } } })
+        lateinit var screen: SyncScreen
+        var pages = 1
+        suspend fun late() = trying(::tell) { screen.show(LateHitsModel.read(device.lateHits(), pages, Instant.now())) }
+        suspend fun unlocking(refused: BeatcheckException? = null) =
+            screen.show(BiometricModel.of(runCatching { device.status() }.getOrNull()?.unlock, refused))
+        screen = SyncScreen(
+            kit, places,
+            SyncActions(
+                sync = ::sync,
+                stop = { device.cancelSync() },
+                lock = { scope.launch { trying(::tell) { device.lock() } } },
+                biometric = { on ->
+                    scope.launch {
+                        try {
+                            device.setBiometric(on)
+                            unlocking()
+                        } catch (e: BeatcheckException) {
+                            unlocking(refused = e)
+                        }
+                    }
+                },
+                moreLateHits = {
+                    pages++
+                    scope.launch { late() }
+                },
+            ),
+        )
         show(screen)
         following = scope.launch {
+            // Heard before it is read: one that comes between is in the list, or read again.
+            launch(start = CoroutineStart.UNDISPATCHED) {
+                device.events.filter { it is BeatcheckEvent.LateHitCame }.conflate().collect { late() }
+            }
+            late()
+            unlocking()
             device.syncState.collect { state ->
                 val status = runCatching { device.status() }.getOrNull()
                 screen.show(SyncModel.of(state, status, Instant.now()))

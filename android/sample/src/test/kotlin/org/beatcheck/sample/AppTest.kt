@@ -5,15 +5,8 @@
 package org.beatcheck.sample
 
 import android.app.Application
-import android.graphics.Bitmap
-import android.graphics.Canvas
-import android.graphics.Rect
-import android.os.Looper
 import android.view.View
-import android.view.ViewGroup
-import android.view.WindowManager
-import android.widget.EditText
-import android.widget.ScrollView
+import android.widget.Switch
 import android.widget.TextView
 import java.io.File
 import kotlinx.coroutines.delay
@@ -22,10 +15,11 @@ import org.beatcheck.Beatcheck
 import org.beatcheck.android.AndroidBeatcheck
 import org.beatcheck.android.BeatcheckHost
 import org.beatcheck.android.DeviceHome
+import org.beatcheck.sample.model.BiometricModel
 import org.beatcheck.sample.ui.AnswerScreen
 import org.beatcheck.sample.ui.EnrolScreen
+import org.beatcheck.sample.ui.PatchScreen
 import org.beatcheck.sample.ui.PersonScreen
-import org.beatcheck.sample.ui.Screen
 import org.beatcheck.sample.ui.SyncScreen
 import org.beatcheck.sample.ui.UnlockScreen
 import org.beatcheck.sample.ui.VehicleScreen
@@ -38,12 +32,11 @@ import org.junit.runner.RunWith
 import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
-import org.robolectric.Shadows.shadowOf
 import org.robolectric.android.controller.ActivityController
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowBuild
 import kotlin.test.assertEquals
 import kotlin.test.assertFalse
-import kotlin.test.assertNotNull
 import kotlin.test.assertTrue
 
 /** The app, with a desk's vault: there is no Keystore here. */
@@ -60,14 +53,15 @@ class DeskApp : Application(), BeatcheckHost {
 
 @RunWith(RobolectricTestRunner::class)
 @Config(application = DeskApp::class)
-class AppTest {
+internal class AppTest : OnScreen() {
     private val hub = TestHub(persons = 2_000, vehicles = 2_000)
     private val app = RuntimeEnvironment.getApplication() as DeskApp
     private lateinit var controller: ActivityController<PatrolActivity>
-    private val activity get() = controller.get()
+    override val activity get() = controller.get()
 
     @Before
     fun start() {
+        ShadowBuild.setVersionSecurityPatch("2099-01-05")
         controller = Robolectric.buildActivity(PatrolActivity::class.java).setup()
     }
 
@@ -95,7 +89,7 @@ class AppTest {
         press("Data")
         val data = screen<SyncScreen>()
         await("the sources") { texts(data.view).any { "just now" in it || "ago" in it } }
-        look(data, "sync")
+        look(data)
 
         press("Lock")
         val unlock = screen<UnlockScreen>()
@@ -140,27 +134,66 @@ class AppTest {
         silent(possible)
 
         nothingIsSaved()
+        press("New check")
+        screen<VehicleScreen>()
+        lateHit()
+        finger()
+        oldPhone()
     }
 
-    // -- what every screen must be
-
-    private fun look(screen: Screen, picture: String? = null) {
-        idle()
-        assertTrue(activity.window.attributes.flags and WindowManager.LayoutParams.FLAG_SECURE != 0, "no screenshots")
-        assertTrue(!screen.view.accessibilityPaneTitle.isNullOrBlank(), "TalkBack says which screen it is")
-        val density = activity.resources.displayMetrics.density
-        val touched = views(screen.view).filter { it.isClickable && it.isShown }
-        assertTrue(touched.isNotEmpty())
-        for (view in touched) {
-            val name = view.contentDescription ?: (view as? EditText)?.hint
-            assertTrue(!name.isNullOrBlank(), "a label for $view")
-            assertTrue(view.width >= 48 * density && view.height >= 48 * density, "$name is ${view.width / density} x ${view.height / density} dp")
-            val seen = Rect()
-            val whole = view.getGlobalVisibleRect(seen) && seen.width() == view.width && seen.height() == view.height
-            assertTrue(whole || scrolls(view), "$name is not on the screen")
+    /** The vehicle of which there was no trace comes on the list: the data screen says that the answer has changed. */
+    private fun lateHit() {
+        press("Data")
+        val data = screen<SyncScreen>()
+        await("a list without any") { app.getString(R.string.late_none) in texts(data.view) }
+        hub.ingest("vehicles") { lines -> lines + lines.last().replace(Regex("^[^,]*,[^,]*"), "V888880,ZZ99ZZZ") }
+        hub.hub("publish")
+        await("the changed answer") {
+            runBlocking { runCatching { app.beatcheck.device.sync() } }
+            texts(data.view).any { "has appeared" in it }
         }
-        picture?.let(::draw)
+        look(data, "sync")
     }
+
+    /** Switched on, it unlocks; where policy has it no longer, the switch says so and goes back. */
+    private fun finger() {
+        val data = screen<SyncScreen>()
+        fun isOn() = views(data.view).filterIsInstance<Switch>().single().run { isShown && isChecked }
+        assertFalse(isOn())
+        press(SWITCH)
+        await("the switch") { runBlocking { app.beatcheck.device.status().unlock.biometric } && isOn() }
+        press("Lock")
+        screen<UnlockScreen>()
+        press("Finger or face")
+        screen<VehicleScreen>()
+
+        hub.policy("\"biometric_allowed\":true", "\"biometric_allowed\":false")
+        await("the policy") {
+            runBlocking {
+                runCatching { app.beatcheck.device.sync() }
+                !app.beatcheck.device.status().unlock.biometric
+            }
+        }
+        press("Data")
+        val refused = screen<SyncScreen>()
+        await("the switch") { views(refused.view).filterIsInstance<Switch>().single().isShown }
+        press(SWITCH)
+        await("the refusal") { BiometricModel.NOT_TO_BE_HAD in texts(refused.view) }
+        assertFalse(views(refused.view).filterIsInstance<Switch>().single().isChecked)
+        look(refused)
+    }
+
+    /** The updates of a phone that is enrolled have become too old: it is said, and the officer may go on. */
+    private fun oldPhone() {
+        controller.pause().stop().destroy()
+        ShadowBuild.setVersionSecurityPatch("2025-01-05")
+        controller = Robolectric.buildActivity(PatrolActivity::class.java).setup()
+        look(screen<PatchScreen>())
+        press("Go on for now")
+        screen<VehicleScreen>()
+    }
+
+    // -- what an answer must be
 
     /** On the screen, and not inside of what scrolls. */
     private fun fresh(answer: AnswerScreen) {
@@ -187,56 +220,6 @@ class AppTest {
         assertEquals(null, activity.getSystemService(android.content.ClipboardManager::class.java)?.primaryClip)
     }
 
-    private fun draw(name: String) {
-        val view = activity.window.decorView
-        val picture = Bitmap.createBitmap(view.width, view.height, Bitmap.Config.ARGB_8888)
-        view.draw(Canvas(picture))
-        val small = Bitmap.createScaledBitmap(picture, view.width / 2, view.height / 2, true)
-        val file = File(System.getProperty("beatcheck.pictures"), "$name.png").apply { parentFile?.mkdirs() }
-        file.outputStream().use { small.compress(Bitmap.CompressFormat.PNG, 100, it) }
-        val colours = HashSet<Int>()
-        for (x in 0 until small.width step 3) for (y in 0 until small.height step 3) colours += small.getPixel(x, y)
-        assertTrue(colours.size > 10, "something was drawn")
-        assertEquals(android.graphics.Color.BLACK, small.getPixel(1, small.height / 2), "dark")
-    }
-
-    // -- hands and eyes
-
-    private fun idle() = shadowOf(Looper.getMainLooper()).idle()
-
-    private fun await(what: String, seen: () -> Boolean) {
-        // Ends long before: a bound against hanging for ever, not a measurement.
-        repeat(6_000) {
-            idle()
-            if (seen()) return
-            Thread.sleep(10)
-        }
-        error("$what did not come; on the screen: ${texts(activity.screen.view)}")
-    }
-
-    private inline fun <reified S : Screen> screen(): S {
-        await("a ${S::class.simpleName}") { activity.screen is S }
-        return activity.screen as S
-    }
-
-    private fun scrolls(view: View): Boolean = generateSequence(view.parent) { it.parent }.any { it is ScrollView }
-
-    private fun views(root: View): List<View> =
-        listOf(root) + if (root is ViewGroup) (0 until root.childCount).flatMap { views(root.getChildAt(it)) } else emptyList()
-
-    private fun texts(root: View): List<String> = views(root).filterIsInstance<TextView>().map { it.text.toString() }.filter { it.isNotEmpty() }
-
-    private fun fields(root: View): List<EditText> = views(root).filterIsInstance<EditText>()
-
-    private fun press(label: String) {
-        idle()
-        val button = views(activity.screen.view).firstOrNull { it.isClickable && it.contentDescription?.toString() == label }
-        assertTrue(assertNotNull(button, "a button $label").performClick())
-        idle()
-    }
-
-    private fun type(plate: String) = plate.filter(Char::isLetterOrDigit).forEach { press("$it") }
-
     /** The app may be in contact by itself already: then it is that which brings the lists, and a sync of ours is refused meanwhile. */
     private suspend fun synced() {
         val device = app.beatcheck.device
@@ -250,6 +233,7 @@ class AppTest {
     }
 
     private companion object {
+        const val SWITCH = "Unlock by finger or face"
         const val PIN = "482913"
     }
 }

@@ -4,8 +4,14 @@ package org.beatcheck.sample
 
 import java.time.Duration
 import java.time.Instant
+import kotlinx.coroutines.flow.emptyFlow
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.runBlocking
 import org.beatcheck.BeatcheckEvent
+import org.beatcheck.BeatcheckException
 import org.beatcheck.SyncState
+import org.beatcheck.android.PatchLevel
 import org.beatcheck.ffi.Answer
 import org.beatcheck.ffi.AnswerError
 import org.beatcheck.ffi.Coverage
@@ -14,11 +20,17 @@ import org.beatcheck.ffi.Detail
 import org.beatcheck.ffi.Disclosure
 import org.beatcheck.ffi.Grade
 import org.beatcheck.ffi.Hit
+import org.beatcheck.ffi.LateHit
 import org.beatcheck.ffi.Outcome
 import org.beatcheck.ffi.RecordKind
 import org.beatcheck.ffi.ShownMarker
+import org.beatcheck.ffi.UnlockStatus
 import org.beatcheck.ffi.WarningsState
 import org.beatcheck.sample.model.AnswerModel
+import org.beatcheck.sample.model.BiometricModel
+import org.beatcheck.sample.model.LateHitsModel
+import org.beatcheck.sample.model.Line
+import org.beatcheck.sample.model.PatchModel
 import org.beatcheck.sample.model.PersonForm
 import org.beatcheck.sample.model.PinPad
 import org.beatcheck.sample.model.PlatePad
@@ -131,6 +143,18 @@ class ModelTest {
     }
 
     @Test
+    fun `updates that are too old, and what to do about them`() {
+        fun model(actual: String, enrolled: Boolean = true) = PatchModel.of(PatchLevel.check(202506, actual), 202506, actual, enrolled)
+        assertNull(model("2025-06-01"))
+        val old = checkNotNull(model("2025-05-05"))
+        assertTrue("2025-05;" in old.lines[0].text && "2025-06 or later" in old.lines[0].text, old.lines[0].text)
+        assertTrue("Settings" in old.lines[1].text && "administrator" in old.lines[2].text)
+        assertTrue(old.goOn)
+        val unread = checkNotNull(model("soon", enrolled = false))
+        assertFalse(unread.goOn || "soon" in unread.lines[0].text)
+    }
+
+    @Test
     fun `purposes are policy's, in turn`() {
         val why = Why(listOf("a", "b"), "b")
         assertEquals("b", why.purpose)
@@ -148,5 +172,40 @@ class ModelTest {
         assertFalse(model(SyncState.Idle()).running)
         assertEquals(Tone.CAUTION, model(SyncState.Idle(BeatcheckEvent.SyncFinished(false, "hub_unreachable"))).headline.tone)
         assertEquals(Tone.CALM, model(SyncState.Idle(BeatcheckEvent.SyncFinished(true, null))).headline.tone)
+    }
+
+    @Test
+    fun `answers that changed are listed a page at a time, newest first`() = runBlocking {
+        var fetched = 0
+        val all = flow {
+            for (n in 25 downTo 1) {
+                fetched++
+                emit(LateHit("R$n", "2026-03-01T10:00:00Z", if (n == 25) "withdrawn" else "appeared", "text $n", n.toULong()))
+            }
+        }
+        val first = LateHitsModel.read(all, pages = 1, now)
+        assertEquals(LateHitsModel.PAGE to true, first.lines.size to first.more)
+        assertEquals(Line("2 h ago. text 25", Tone.CALM), first.lines.first())
+        assertEquals(Line("2 h ago. text 24", Tone.CAUTION), first.lines[1])
+        assertEquals(LateHitsModel.PAGE + 1, fetched, "no more is fetched than is shown")
+        assertEquals(25 to false, LateHitsModel.read(all, pages = 3, now).run { lines.size to more })
+        val whole = LateHitsModel.read(all.take(LateHitsModel.PAGE), pages = 1, now)
+        assertEquals(LateHitsModel.PAGE to false, whole.lines.size to whole.more)
+        assertEquals(LateHitsModel(emptyList(), more = false), LateHitsModel.read(emptyFlow(), pages = 1, now))
+    }
+
+    @Test
+    fun `finger or face can be switched on where a PIN is set, and a refusal says what it may be`() {
+        fun unlock(pin: Boolean, biometric: Boolean) = UnlockStatus(true, null, pin, true, biometric, 0u, 0u, 5u, null)
+        fun refused(code: String): BeatcheckException = BeatcheckException.Storage::class.java
+            .getDeclaredConstructor(String::class.java, String::class.java, String::class.java).newInstance(code, "the core's words", "log")
+        assertFalse(BiometricModel.of(null).shown)
+        assertFalse(BiometricModel.of(unlock(pin = false, biometric = false)).shown)
+        assertEquals(BiometricModel(shown = true, on = true, note = null), BiometricModel.of(unlock(pin = true, biometric = true)))
+        val off = unlock(pin = true, biometric = false)
+        assertEquals(BiometricModel.NOT_TO_BE_HAD, BiometricModel.of(off, refused("vault")).note?.text)
+        assertEquals("the core's words", BiometricModel.of(off, refused("disk")).note?.text)
+        assertFalse(BiometricModel.of(off, refused("vault")).on)
+        assertNull(BiometricModel.of(unlock(pin = true, biometric = true), refused("vault")).note)
     }
 }

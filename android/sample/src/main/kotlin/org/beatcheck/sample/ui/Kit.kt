@@ -15,6 +15,7 @@ import android.widget.EditText
 import android.widget.LinearLayout
 import android.widget.ScrollView
 import android.widget.Space
+import android.widget.Switch
 import android.widget.TextView
 import org.beatcheck.android.PrivateEditText
 import org.beatcheck.sample.model.Line
@@ -88,6 +89,20 @@ internal class Kit(val context: Context) {
         stateListAnimator = null
         filterTouchesWhenObscured = true
         setOnClickListener { press() }
+    }
+
+    /** `turn` hears what the officer wants; whether it is so is shown by whoever knows. */
+    fun switch(text: String, turn: (on: Boolean) -> Unit): Switch = Switch(context).apply {
+        this.text = text
+        contentDescription = text
+        textSize = 18f
+        setTextColor(Color.WHITE)
+        minHeight = dp(PlatePad.LEAST_DP + 4)
+        minimumHeight = minHeight
+        setPadding(dp(8), 0, dp(8), 0)
+        filterTouchesWhenObscured = true
+        isSaveEnabled = false
+        setOnClickListener { turn(isChecked) }
     }
 
     /** A field that keeps what is typed to itself. */

@@ -4,14 +4,13 @@ package org.beatcheck.sample.ui
 
 import android.text.InputType
 import android.view.View
-import android.widget.ProgressBar
 import android.widget.TextView
 import org.beatcheck.sample.R
 import org.beatcheck.sample.model.Line
+import org.beatcheck.sample.model.PatchModel
 import org.beatcheck.sample.model.PersonForm
 import org.beatcheck.sample.model.PinPad
 import org.beatcheck.sample.model.PlatePad
-import org.beatcheck.sample.model.SyncModel
 import org.beatcheck.sample.model.Tone
 import org.beatcheck.ffi.PersonQuery
 
@@ -23,7 +22,7 @@ internal interface Screen {
 /** Where one can go from any screen for asking; at the bottom, for the thumb. */
 internal class Places(val vehicle: () -> Unit, val person: () -> Unit, val data: () -> Unit)
 
-private fun Kit.places(to: Places): View = row(
+internal fun Kit.places(to: Places): View = row(
     listOf(
         button(text(R.string.vehicle_title)) { to.vehicle() },
         button(text(R.string.person_title)) { to.person() },
@@ -34,6 +33,20 @@ private fun Kit.places(to: Places): View = row(
 /** Something to read, and nothing to do. */
 internal class MessageScreen(kit: Kit, title: String, text: String) : Screen {
     override val view: View = kit.screen(title, kit.column(kit.heading(title), kit.label(Line(text, Tone.CALM))))
+}
+
+/** Before anything else, where the system's security updates are too old. */
+internal class PatchScreen(kit: Kit, model: PatchModel, settings: () -> Unit, goOn: () -> Unit) : Screen {
+    private val title = kit.text(R.string.patch_title)
+
+    override val view: View = kit.screen(
+        title,
+        kit.column(kit.heading(title), *model.lines.map { kit.label(it) }.toTypedArray()),
+        *listOfNotNull(
+            if (model.goOn) kit.button(kit.text(R.string.patch_go_on)) { goOn() } else null,
+            kit.button(kit.text(R.string.patch_settings), main = true) { settings() },
+        ).toTypedArray(),
+    )
 }
 
 internal class UnlockScreen(private val kit: Kit, biometric: Boolean, unlock: (pin: String) -> Unit, finger: () -> Unit) : Screen {
@@ -149,30 +162,6 @@ internal class PersonScreen(private val kit: Kit, to: Places, why: Why, check: (
     )
 
     private fun form() = PersonForm("${surname.text}", "${given.text}", "${born.text}")
-}
-
-internal class SyncScreen(private val kit: Kit, to: Places, sync: () -> Unit, stop: () -> Unit, lock: () -> Unit) : Screen {
-    private val title = kit.text(R.string.sync_title)
-    private val lines = kit.column()
-    private val progress = ProgressBar(kit.context, null, android.R.attr.progressBarStyleHorizontal)
-    private var running = false
-    private val action = kit.button(kit.text(R.string.sync_now), main = true) { if (running) stop() else sync() }
-
-    override val view: View = kit.screen(
-        title, kit.column(kit.heading(title), progress, lines), kit.button(kit.text(R.string.lock)) { lock() }, action, kit.places(to),
-    )
-
-    fun show(model: SyncModel) {
-        running = model.running
-        progress.visibility = if (model.running) View.VISIBLE else View.GONE
-        progress.isIndeterminate = model.percent == null
-        progress.progress = model.percent ?: 0
-        progress.contentDescription = model.headline.text
-        lines.removeAllViews()
-        (listOf(model.headline) + model.lines).forEach { lines.addView(kit.label(it)) }
-        action.text = kit.text(if (running) R.string.sync_stop else R.string.sync_now)
-        action.contentDescription = action.text
-    }
 }
 
 /** What enrolment asks for; what device management has set stands in the fields already. */
