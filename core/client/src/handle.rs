@@ -216,11 +216,10 @@ impl Handle {
 
     /// Puts what has changed since it was last said.
     fn tell(&self, device: &Device) {
+        let mut last = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the lock: who read earlier must not say later what is not so any more.
         let now = said(device);
-        let before = {
-            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *said, now)
-        };
+        let before = std::mem::replace(&mut *last, now);
         if now.wiped && !before.wiped {
             return self.events.put(DeviceEvent::Wiped);
         }
