@@ -14,6 +14,7 @@ compiler="$phones/rust"
 
 say() { printf '%s: %s\n' "$name" "$*"; }
 stop() { printf '%s: %s\n' "$name" "$1" >&2; exit "${2:-1}"; }
+. script/apt.sh
 
 # has_target TARGET: the usual compiler has that target's standard library.
 has_target() {
@@ -23,20 +24,12 @@ has_target() {
 
 # install COMMAND PACKAGE [COMMAND PACKAGE]...: from Debian, what is not there.
 install() {
-    local missing=() as_root=()
+    local missing=()
     while [ "$#" -gt 0 ]; do
         command -v "$1" >/dev/null 2>&1 || [ -e "$1" ] || missing+=("$2")
         shift 2
     done
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null 2>&1 || stop "please install: ${missing[*]} (Debian's names; there is no apt-get here)" 3
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || stop "please install as root: apt-get install ${missing[*]}" 3
-        as_root=(sudo)
-    fi
-    say "installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt_install ${missing[@]+"${missing[@]}"}
 }
 
 # apt-get and apt-cache with lists and a cache of their own, that know arm64 too: the machine's own are not touched.

@@ -5,22 +5,15 @@ me="$(basename "$0")"
 say() { printf '%s: %s\n' "$me" "$*" >&2; }
 stop() { say "$1"; exit "${2:-1}"; }
 target="$(realpath -m "${CARGO_TARGET_DIR:-target}")"
+. script/apt.sh
 
 # Installs a JDK (17 or newer) and Maven where they are missing.
 install_tools() {
-    local missing=() as_root=() version
+    local missing=() version
     version="$(javac -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p' || true)"
     [ "${version:-0}" -ge 17 ] || missing+=(openjdk-17-jdk-headless)
     command -v mvn >/dev/null 2>&1 || missing+=(maven)
-    [ "${#missing[@]}" -gt 0 ] || return 0
-    command -v apt-get >/dev/null 2>&1 || stop "please install: ${missing[*]} (no apt-get here to do it with)" 3
-    if [ "$(id -u)" -ne 0 ]; then
-        command -v sudo >/dev/null 2>&1 || stop "please install as root: apt-get install ${missing[*]}" 3
-        as_root=(sudo)
-    fi
-    say "installing ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    apt_install ${missing[@]+"${missing[@]}"}
 }
 
 # Sets `artifacts`: the folder with library, command and generator. Built here ($1: debug or release) unless BEATCHECK_ARTIFACTS has them.
