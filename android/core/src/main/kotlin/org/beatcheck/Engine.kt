@@ -298,11 +298,10 @@ internal class Engine(
     private fun pump(device: Device) {
         while (true) {
             val batch = try {
-                device.nextEvents(BATCH, WAIT_MS)
+                device.nextEvents(BATCH, WAIT_MS).ifEmpty { if (device.lifecycle() == Lifecycle.CLOSED) return else emptyList() }
             } catch (_: IllegalStateException) {
-                return
+                return // Let go meanwhile.
             }
-            if (batch.isEmpty() && device.lifecycle() == Lifecycle.CLOSED) return
             hand(device, batch)
         }
     }

@@ -47,7 +47,7 @@ public enum class StrongBoxUse { WHERE_THERE, ALWAYS, NEVER }
  * Threading: any thread but the main one for the biometric key, which waits for the officer.
  *
  * ```kotlin
- * val vault = AndroidKeyVault.of(context, BiometricPresence(context))
+ * val vault = AndroidKeyVault.of(context, BiometricPresence { activityInFront })
  * ```
  */
 public class AndroidKeyVault internal constructor(

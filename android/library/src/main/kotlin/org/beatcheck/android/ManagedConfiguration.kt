@@ -10,7 +10,6 @@ import android.content.IntentFilter
 import android.content.RestrictionsManager
 import android.os.Build
 import android.os.Bundle
-import android.os.Parcelable
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -43,7 +42,6 @@ public object ManagedConfiguration {
         is Bundle -> value(value)
         is Array<*> -> JSONArray(value.mapNotNull { if (it is String || it is Bundle) value(it) else null })
         is List<*> -> JSONArray(value.mapNotNull { if (it is Bundle) value(it) else null })
-        is Parcelable, null -> null
         else -> null
     }
 }
