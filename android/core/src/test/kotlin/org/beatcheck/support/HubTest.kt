@@ -5,6 +5,8 @@ package org.beatcheck.support
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
@@ -42,7 +44,12 @@ abstract class HubTest(persons: Int = 1_000, vehicles: Int = 1_000) {
     suspend fun enrolled(place: Place = place(), pin: String? = null, sync: Boolean = true, options: BeatcheckOptions = BeatcheckOptions()) =
         at(place, options).apply {
             enrol(hub.enrolment(pin = pin))
-            if (sync) check(sync().complete)
+            if (sync) coroutineScope {
+                // Its end has been told before this returns: a test that listens from then on does not hear of it.
+                val end = async(start = CoroutineStart.UNDISPATCHED) { next { it is BeatcheckEvent.SyncFinished } }
+                check(sync().complete)
+                end.await()
+            }
         }
 
     @AfterEach
