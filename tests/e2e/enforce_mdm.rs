@@ -34,7 +34,8 @@ impl Clock for Gate {
     fn now(&self) -> Timestamp {
         if self.armed.swap(false, Ordering::SeqCst) {
             self.reached.send(()).unwrap();
-            self.go.lock().unwrap().recv().unwrap();
+            // Not for ever: whoever should let it go may have failed.
+            self.go.lock().unwrap().recv_timeout(std::time::Duration::from_secs(60)).unwrap();
         }
         self.clock.now()
     }

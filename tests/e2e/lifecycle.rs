@@ -1,6 +1,6 @@
 //! Cancelling, pausing, closing, and the events that tell of it: through the shipped surface, against a real hub.
 
-use crate::support::{List, PURPOSE, TestHub};
+use crate::support::{List, PURPOSE, TestHub, raise_at_last};
 use beatcheck::{ApiError, Device, Lifecycle, Network, Outcome, SyncEvent, VehicleQuery};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,8 +130,10 @@ fn a_paused_device_waits_and_refuses_until_it_is_resumed() {
     hub.publish(&stolen());
     let device = hub.enrol("a");
     device.sync().unwrap();
+    let _ = device.next_events(1000, 0);
     let (busy, stop) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|s| {
+        let ends = raise_at_last(&stop);
         for _ in 0..4 {
             s.spawn(|| {
                 while !stop.load(Ordering::SeqCst) {
@@ -144,6 +146,8 @@ fn a_paused_device_waits_and_refuses_until_it_is_resumed() {
             });
         }
         let watching = s.spawn(|| device.watch(Network::Unmetered));
+        // One that has not begun when the pause comes is refused, rightly.
+        until(&device, |e| matches!(e, SyncEvent::Connecting));
         while !busy.load(Ordering::SeqCst) {
             std::thread::yield_now();
         }
@@ -161,7 +165,7 @@ fn a_paused_device_waits_and_refuses_until_it_is_resumed() {
         assert_eq!(before, after);
         device.resume().unwrap();
         found(&device);
-        stop.store(true, Ordering::SeqCst);
+        drop(ends);
     });
     assert_eq!(device.lifecycle(), Lifecycle::Open);
 }

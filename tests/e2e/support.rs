@@ -8,6 +8,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub const PURPOSE: &str = "traffic_stop";
 
@@ -185,6 +186,21 @@ pub fn enrol_with(
         id_token: o.id_token,
     };
     client::Device::enrol(&options, vault, env).unwrap()
+}
+
+/// Does it when dropped, whether the test has passed by then or has failed: in a scope, a thread that waits for what nobody
+/// does any more would hang the run where an assertion should have ended it.
+pub struct AtLast<F: FnMut()>(pub F);
+
+impl<F: FnMut()> Drop for AtLast<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Raises a flag at last.
+pub fn raise_at_last(flag: &AtomicBool) -> AtLast<impl FnMut()> {
+    AtLast(|| flag.store(true, Ordering::SeqCst))
 }
 
 /// Says past the capture of a test that passes: what was not tested must be seen.

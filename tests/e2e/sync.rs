@@ -1,7 +1,8 @@
 //! Sync on a bad link and with a bad store: one request where one is enough, marks before rows, repair, budgets, watch.
 
 use crate::proxy::{Proxy, WHOLE};
-use crate::support::{List, PURPOSE, TestHub, check, core_check, core_sync, events, fault, sync, vrm};
+use crate::support::{AtLast, List, PURPOSE, TestHub, check, core_check, core_sync, events, fault};
+use crate::support::{raise_at_last, sync, vrm};
 use beatcheck::{CoverageState, Network, Outcome, VehicleQuery};
 use beatcheck_client as client;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ fn a_poll_without_change_is_one_small_request_and_a_change_another() {
     assert!(core_sync(&device).complete);
     let (reports, stop) = (std::sync::Mutex::new(Vec::new()), AtomicBool::new(false));
     std::thread::scope(|scope| {
+        let ends = raise_at_last(&stop);
         let watching = scope.spawn(|| {
             let options = client::SyncOptions { hold_s: 1, ..Default::default() };
             let mut told = |r: &client::SyncReport| reports.lock().unwrap().push(r.clone());
@@ -60,7 +62,7 @@ fn a_poll_without_change_is_one_small_request_and_a_change_another() {
             assert!(began.elapsed() < PATIENCE);
             std::thread::sleep(Duration::from_millis(20));
         }
-        stop.store(true, Ordering::SeqCst);
+        drop(ends);
     });
     let reports = reports.into_inner().unwrap();
     let idle = &reports[1];
@@ -223,6 +225,8 @@ fn a_withdrawal_reaches_who_watches_and_comes_back() {
     assert_eq!(check(&device, "BB22BBB").outcome, Outcome::Hit);
     std::thread::scope(|scope| {
         let watching = scope.spawn(|| device.watch(Network::Unmetered).unwrap());
+        // Also the question that the hub holds.
+        let ends = AtLast(|| device.cancel_sync());
         std::thread::sleep(Duration::from_millis(500));
         hub.hub.withdraw_compartment(id, "take").unwrap();
         let began = Instant::now();
@@ -235,6 +239,7 @@ fn a_withdrawal_reaches_who_watches_and_comes_back() {
         // The question that is held ends with the next change.
         hub.publish(&List::vehicles("kept", "keep").car("AA11AAA", "Blue"));
         watching.join().unwrap();
+        drop(ends);
     });
     sync(&device);
     let account = hub.account(&device.status().unwrap().device);

@@ -11,6 +11,7 @@
 
 mod api;
 mod check;
+mod limit;
 mod package;
 mod python;
 mod tidy;

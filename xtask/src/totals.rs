@@ -1,5 +1,6 @@
 //! How many tests passed, read from what the tests themselves print: cargo's, and those of our scripts.
 
+use crate::limit::{self, Watchdog};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
@@ -57,7 +58,8 @@ impl Totals {
 }
 
 /// Runs it, shows what it prints as it prints it, and counts. No test at all is a failure: a run that found nothing to do
-/// must not look like one that passed. A script may instead say in its last line that it was `NOT RUN:` and why.
+/// must not look like one that passed. A script may instead say in its last line that it was `NOT RUN:` and why. What takes
+/// longer than [`limit::STEP`] is ended, with all that it started, and has failed.
 pub(crate) fn counted(mut command: Command, printed: Printed) -> (bool, Totals) {
     let mut totals = Totals::default();
     let mut child = match command.stdout(Stdio::piped()).spawn() {
@@ -67,6 +69,7 @@ pub(crate) fn counted(mut command: Command, printed: Printed) -> (bool, Totals) 
             return (false, totals);
         }
     };
+    let watchdog = Watchdog::over(&child, limit::STEP);
     let mut last = String::new();
     if let Some(output) = child.stdout.take() {
         let mut output = BufReader::new(output);
@@ -85,6 +88,12 @@ pub(crate) fn counted(mut command: Command, printed: Printed) -> (bool, Totals) 
         }
     }
     let ended_well = child.wait().is_ok_and(|status| status.success());
+    if watchdog.bit() {
+        eprintln!(
+            "xtask: ended after {} minutes: a test hangs, of those that are not reported above",
+            limit::STEP.as_secs() / 60
+        );
+    }
     if printed == Printed::ByScript {
         totals = Totals::of_script(&last).unwrap_or_default();
     }

@@ -46,6 +46,15 @@ fn readers_go_on_while_a_writer_holds_its_transaction() {
     raw.execute_batch("ROLLBACK").unwrap();
 }
 
+/// Raised also by an assertion that fails: the readers would go on for ever.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn a_reader_sees_all_of_a_delta_or_nothing() {
     let dir = tempdir().unwrap();
@@ -55,6 +64,7 @@ fn a_reader_sees_all_of_a_delta_or_nothing() {
     let (shelf, held) = two(dir.path(), &batch(1));
     let done = AtomicBool::new(false);
     std::thread::scope(|s| {
+        let ends = Ends(&done);
         for _ in 0..2 {
             s.spawn(|| {
                 let mut asked = 0;
@@ -76,7 +86,7 @@ fn a_reader_sees_all_of_a_delta_or_nothing() {
             published.apply(&batch(seq));
             held.apply(seq - 1, &mut stream(&batch(seq)), &published.checkpoint()).unwrap();
         }
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
     });
     assert_eq!(shelf.vehicles(&permit(2), &asks("G11N7")).unwrap().candidates.len(), 1);
     assert!(shelf.vehicles(&permit(2), &asks("G10N7")).unwrap().candidates.is_empty());

@@ -6,7 +6,7 @@
 mod officers;
 
 use crate::session::Counted;
-use crate::support::{List, TestHub, enrol_with, now};
+use crate::support::{AtLast, List, TestHub, enrol_with, now};
 use beatcheck_client::{CheckRequest, ClientError, Clock, Device, Env, FixedClock, Network, SyncOptions};
 use beatcheck_model::{Answer, CoverageState, Outcome, PersonQuery, Query, VehicleQuery};
 use beatcheck_wire::envelope::{DocKind, SigningKey};
@@ -71,6 +71,11 @@ impl World {
             let watching = s.spawn(|| {
                 self.device.watch(&SyncOptions::default(), &|_| {}, &mut |_| {}, &|| stop.load(Ordering::SeqCst))
             });
+            let ends = AtLast(|| {
+                stop.store(true, Ordering::SeqCst);
+                // What it waits for is answered, and it ends.
+                let _ = self.hub.hub.publish(&mut |_| {}).and_then(|_| self.hub.hub.resign_head());
+            });
             let began = Instant::now();
             let version = self.hub.hub.policy_set(policy).unwrap();
             let in_force = || self.device.status().is_ok_and(|s| s.policy_version == version);
@@ -78,10 +83,7 @@ impl World {
                 std::thread::sleep(Duration::from_millis(10));
             }
             let took = began.elapsed();
-            stop.store(true, Ordering::SeqCst);
-            // What it waits for is answered, and it ends.
-            self.hub.hub.publish(&mut |_| {}).unwrap();
-            self.hub.hub.resign_head().unwrap();
+            drop(ends);
             watching.join().unwrap().unwrap();
             assert!(took < GIVE_UP, "{}", done("not obeyed"));
             if took > GOAL {
