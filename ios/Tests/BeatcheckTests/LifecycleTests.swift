@@ -36,7 +36,7 @@ final class LifecycleTests: HubTestCase {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<4 {
                 group.addTask {
-                    while !done.isSet {
+                    while !done.isSet && !Task.isCancelled {
                         do {
                             let outcome = try await beatcheck.outcome(plate)
                             XCTAssertEqual(outcome, .hit)

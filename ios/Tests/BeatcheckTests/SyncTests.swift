@@ -193,7 +193,7 @@ final class SyncTests: HubTestCase {
                         let outcome = try await beatcheck.outcome(plate)
                         XCTAssertEqual(outcome, .hit)
                         checks += 1
-                    } while !done.isSet
+                    } while !done.isSet && !Task.isCancelled
                     return checks
                 }
             }
@@ -215,6 +215,7 @@ final class SyncTests: HubTestCase {
         let device = try Device.enrol(options: hub.options("raw"), vault: vault)
         XCTAssertTrue(try device.sync().complete)
         let done = Flag(), all = DispatchGroup(), hits = Counter()
+        defer { done.set() }
         for _ in 0..<16 {
             all.enter()
             Thread.detachNewThread { [plate] in
