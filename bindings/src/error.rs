@@ -76,6 +76,7 @@ impl From<ClientError> for ApiError {
             | ClientError::Locked
             | ClientError::PinWait { .. }
             | ClientError::PinShort { .. }
+            | ClientError::BiometricForbidden
             | ClientError::Vault(client::VaultError::Locked) => Self::Locked { code, officer_text, log_text },
             ClientError::Paused
             | ClientError::Closed

@@ -18,6 +18,7 @@ pub struct UnlockStatus {
     pub pin_set: bool,
     pub pin_mixed: bool,
     pub biometric: bool,
+    pub biometric_allowed: bool,
     pub wrong_pins: u32,
     pub wait_s: u32,
     pub idle_lock_minutes: u32,
@@ -39,7 +40,7 @@ impl Device {
     /// Lets the officer in by the platform's biometric check, which the vault asks for.
     ///
     /// # Errors
-    /// [`ApiError`]; where the vault's key is gone because fingers or faces were changed, unlock by PIN and set it up again.
+    /// [`ApiError::Locked`] with code `biometric_forbidden` where policy does not allow it, otherwise [`ApiError`]; where the vault's key is gone because fingers or faces were changed, unlock by PIN and set it up again.
     pub fn unlock_with_biometric(&self) -> Result<(), ApiError> {
         Ok(self.using()?.unlock(client::Unlock::Biometric)?)
     }

@@ -239,6 +239,7 @@ pub struct JournalStatus {
 #[uniffi::remote(Record)]
 pub struct LateHit {
     pub reference: String,
+    pub asked: Timestamp,
     pub at: Timestamp,
     pub change: String,
     pub text: String,

@@ -185,7 +185,7 @@ fn late_hits(s: &mut Screen, late: &[LateHit]) {
     }
     s.styled(Style::Danger, "CHANGED SINCE YOU WERE TOLD:");
     for l in late {
-        s.styled(Style::Danger, &format!("  {} (check {}, noticed {}, {})", l.text, l.reference, l.at, l.change));
+        s.styled(Style::Danger, &format!("  {} (asked {}, noticed {}, {})", l.text, l.asked, l.at, l.change));
     }
     s.line("");
 }

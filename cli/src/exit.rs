@@ -55,6 +55,8 @@ pub(crate) const CODES: &[(&str, Exit)] = &[
     ("locked", Exit::Store),
     ("pin_wait", Exit::Store),
     ("pin_short", Exit::Usage),
+    ("biometric_forbidden", Exit::Policy),
+    ("vault_unsupported", Exit::Store),
     ("pin_needed", Exit::Policy),
     ("vault_not_allowed", Exit::Policy),
     ("shift_needed", Exit::Policy),

@@ -31,6 +31,7 @@ fn a_hit_that_appears_is_corrected_and_withdrawn_is_told_each_time() {
     assert_eq!((late[0].change.as_str(), &late[0].reference), ("appeared", &none.reference));
     assert!(late[0].text.contains(&none.reference) && late[0].text.contains("XX99XXX"), "{}", late[0].text);
     assert!(late[0].text.contains("Check again"));
+    assert_eq!((late[0].asked, late[0].at > late[0].asked), (none.at, true));
     assert_eq!(told(&device), ["appeared"]);
     assert_eq!(device.status().unwrap().late_hits, late);
     assert!(sync(&device).late_hits.is_empty(), "told once");

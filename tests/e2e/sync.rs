@@ -215,6 +215,52 @@ fn a_budget_puts_snapshots_off_and_nothing_else() {
 }
 
 #[test]
+fn a_watch_waits_while_another_process_syncs() {
+    let hub = TestHub::start();
+    hub.publish(&cars(10));
+    let clock = clock();
+    let first = hub.enrol_core("phone", &clock);
+    assert!(core_sync(&first).complete);
+    // Two openings of one home are to each other as two processes.
+    let second = hub.open_core("phone", &clock);
+    let (reports, stop) = (std::sync::Mutex::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let ends = raise_at_last(&stop);
+        let holding = scope.spawn(|| {
+            let options = client::SyncOptions { hold_s: 25, ..Default::default() };
+            loop {
+                match first.sync_with(&options, &|_| {}) {
+                    Err(client::ClientError::SyncRunning) => std::thread::sleep(Duration::from_millis(1)),
+                    other => break other.unwrap(),
+                }
+            }
+        });
+        while !matches!(second.sync(&|_| {}), Err(client::ClientError::SyncRunning)) {
+            assert!(!holding.is_finished());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let watching = scope.spawn(|| {
+            let options = client::SyncOptions { hold_s: 1, ..Default::default() };
+            let mut told = |r: &client::SyncReport| *reports.lock().unwrap() += u32::from(r.complete);
+            second.watch(&options, &|_| {}, &mut told, &|| stop.load(Ordering::SeqCst))
+        });
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!watching.is_finished(), "it waits");
+        assert_eq!(*reports.lock().unwrap(), 0);
+        hub.publish(&cars(11));
+        assert!(holding.join().unwrap().complete);
+        let began = Instant::now();
+        while *reports.lock().unwrap() == 0 {
+            assert!(began.elapsed() < PATIENCE && !watching.is_finished());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        drop(ends);
+        watching.join().unwrap().unwrap();
+    });
+    assert_eq!(core_check(&second, &mark(10)).outcome, Outcome::Hit);
+}
+
+#[test]
 fn a_withdrawal_reaches_who_watches_and_comes_back() {
     let hub = TestHub::start();
     hub.ingest(&List::vehicles("kept", "keep").car("AA11AAA", "Red")).unwrap();

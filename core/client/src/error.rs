@@ -60,6 +60,9 @@ pub enum ClientError {
         /// Characters that policy wants.
         least: u32,
     },
+    /// Policy does not let a biometric check stand for the PIN.
+    #[error("the policy does not allow a biometric check in place of the PIN")]
+    BiometricForbidden,
     /// The key vault failed.
     #[error("the key vault: {0}")]
     Vault(#[from] VaultError),
@@ -135,6 +138,8 @@ impl ClientError {
             Self::Locked => "locked",
             Self::PinWait { .. } => "pin_wait",
             Self::PinShort { .. } => "pin_short",
+            Self::BiometricForbidden => "biometric_forbidden",
+            Self::Vault(VaultError::Unsupported) => "vault_unsupported",
             Self::Vault(_) => "vault",
             Self::Keyring => "keyring",
             Self::NotLost => "not_lost",

@@ -21,6 +21,7 @@ const MAX_REASKED: usize = 2_000;
 struct Late {
     seq: u64,
     reference: String,
+    asked: Timestamp,
     change: &'static str,
     text: String,
     hits: Vec<Hit>,
@@ -53,13 +54,15 @@ impl Device {
             self.journal.add_late_hit(&LateHitRow {
                 seq: audit_seq,
                 reference: l.reference.clone(),
+                asked: l.asked,
                 at: now,
                 change: l.change.into(),
                 text: l.text.clone(),
             })?;
             let json = serde_json::to_string(&l.now_told).unwrap_or_default();
             self.journal.update_told(l.seq, &json)?;
-            out.push(LateHit { reference: l.reference, at: now, change: l.change.into(), text: l.text, audit_seq });
+            let Late { reference, asked, change, text, .. } = l;
+            out.push(LateHit { reference, asked, at: now, change: change.into(), text, audit_seq });
         }
         Ok(out)
     }
@@ -112,9 +115,9 @@ impl Device {
         } else {
             return None;
         };
-        let text = format!("Check {} of {}: {what}. Check again before you act.", told.reference, told.at);
+        let text = format!("Check {}: {what}. Check again before you act.", told.reference);
         let now_told = ToldAnswer::of(&hits, ids);
-        Some(Late { seq, reference: told.reference.clone(), change, text, hits, now_told })
+        Some(Late { seq, reference: told.reference.clone(), asked: told.at, change, text, hits, now_told })
     }
 
     /// Whether a record is no longer held at all: one that only fell off a list was not withdrawn.

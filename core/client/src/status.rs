@@ -71,8 +71,10 @@ pub struct UnlockStatus {
     pub pin_set: bool,
     /// Whether each guess at it needs the vault; if not, a copied store can be guessed at elsewhere.
     pub pin_mixed: bool,
-    /// Whether the vault's biometric check may stand for it.
+    /// Whether the vault's biometric check stands for it.
     pub biometric: bool,
+    /// Whether policy allows that at all; not whether the vault can do it.
+    pub biometric_allowed: bool,
     /// Wrong PINs in a row.
     pub wrong_pins: u32,
     /// Seconds until the next can be tried.
@@ -156,11 +158,13 @@ pub struct JournalStatus {
 pub struct LateHit {
     /// Reference of the check concerned.
     pub reference: String,
-    /// When it was noticed.
+    /// When that check was made.
+    pub asked: Timestamp,
+    /// When the change was noticed.
     pub at: Timestamp,
     /// `appeared`, `corrected` or `withdrawn`.
     pub change: String,
-    /// In words.
+    /// In words, without the times: those are shown as the officer's clock has them.
     pub text: String,
     /// Number of its entry in the journal.
     pub audit_seq: u64,
@@ -257,6 +261,7 @@ impl Device {
             pin_set: ring.protection.has_pin(),
             pin_mixed: ring.protection.pin_is_mixed(),
             biometric: ring.protection.has_presence(),
+            biometric_allowed: rule.biometric_allowed,
             wrong_pins: attempts.wrong(),
             wait_s: attempts.wait_s(&rule, self.env.boot()),
             idle_lock_minutes: rule.idle_lock_minutes,
@@ -302,7 +307,14 @@ impl Device {
         let rows = self.journal.late_hits(self.now().plus_secs(-hours * 3600))?;
         let listed = rows.into_iter().rev().filter(|r| before == 0 || r.seq < before).take(most as usize);
         Ok(listed
-            .map(|r| LateHit { reference: r.reference, at: r.at, change: r.change, text: r.text, audit_seq: r.seq })
+            .map(|r| LateHit {
+                reference: r.reference,
+                asked: r.asked,
+                at: r.at,
+                change: r.change,
+                text: r.text,
+                audit_seq: r.seq,
+            })
             .collect())
     }
 

@@ -48,7 +48,7 @@ impl Device {
     ///
     /// # Errors
     /// [`ClientError::Pin`] for a wrong PIN, [`ClientError::PinWait`] where too many were tried, [`ClientError::Wiped`] where
-    /// policy erases the device after so many, [`ClientError::Vault`] where the vault refuses.
+    /// policy erases the device after so many, [`ClientError::BiometricForbidden`], [`ClientError::Vault`] where the vault refuses.
     pub fn unlock(&self, by: Unlock<'_>) -> Result<(), ClientError> {
         if self.is_wiped() {
             return Err(ClientError::Wiped);
@@ -57,7 +57,7 @@ impl Device {
         let records = match by {
             Unlock::Pin(pin) => self.by_pin(&view, pin)?,
             Unlock::Biometric if !self.unlock_rule(&view).biometric_allowed => {
-                return Err(ClientError::Vault(VaultError::Unsupported));
+                return Err(ClientError::BiometricForbidden);
             }
             Unlock::Biometric => {
                 let protection = self.ring().protection.clone();
@@ -258,15 +258,15 @@ impl Device {
     /// Lets the vault's biometric check stand for the PIN, or no longer.
     ///
     /// # Errors
-    /// [`ClientError::Vault`] where vault or policy have no such thing, [`ClientError::Locked`] if the officer is not let in,
-    /// [`ClientError::Pin`] if no PIN is set.
+    /// [`ClientError::BiometricForbidden`] by policy, [`ClientError::Vault`] where the vault has no such thing,
+    /// [`ClientError::Locked`] if the officer is not let in, [`ClientError::Pin`] if no PIN is set.
     pub fn set_biometric(&self, on: bool) -> Result<(), ClientError> {
         if !on {
             return self.forget_presence();
         }
         let view = self.view();
         if !self.unlock_rule(&view).biometric_allowed {
-            return Err(ClientError::Vault(VaultError::Unsupported));
+            return Err(ClientError::BiometricForbidden);
         }
         {
             let mut ring = self.ring();

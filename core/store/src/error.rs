@@ -38,6 +38,9 @@ pub enum StoreError {
         /// Where the changes start or, if they end too early, where they end.
         from: u64,
     },
+    /// Another process, or another handle of this one, has it: it is free again when that one closes it.
+    #[error("in use by somebody else: wait for them to end")]
+    Busy,
     /// Who asked for it wants it no longer: nothing was changed.
     #[error("what was being written was called off: nothing was changed")]
     CalledOff,

@@ -36,7 +36,7 @@ impl Staging {
     /// starts, not before a check.
     ///
     /// # Errors
-    /// [`StoreError::Io`], also while another process holds it; [`StoreError::Full`].
+    /// [`StoreError::Busy`] while another process holds it; [`StoreError::Io`]; [`StoreError::Full`].
     pub fn open(path: &Path, key: &Key) -> Result<Self, StoreError> {
         let open = || sled::Config::new().path(path).cache_capacity(CACHE_BYTES).mode(sled::Mode::LowSpace).open();
         let db = match open() {
@@ -163,8 +163,14 @@ impl Staging {
     }
 }
 
+/// The words of sled 0.34 for a lock that somebody else holds: it has no kind of error for that. A test holds them.
+const LOCKED: &str = "could not acquire lock";
+
 fn failed(e: sled::Error) -> StoreError {
     let source = match e {
+        sled::Error::Io(e) if e.kind() == io::ErrorKind::Other && e.to_string().starts_with(LOCKED) => {
+            return StoreError::Busy;
+        }
         sled::Error::Io(e) => e,
         sled::Error::Corruption { .. } => io::Error::new(io::ErrorKind::InvalidData, "damaged"),
         _ => io::Error::other("internal failure"),

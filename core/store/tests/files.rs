@@ -95,7 +95,7 @@ fn names_of_staged_frames_tell_nothing_and_frames_resume() {
         staging.put_frame(&segment, 0, b"head ").unwrap();
         staging.put_frame(&segment, 2, b"tail").unwrap();
         staging.flush().unwrap();
-        assert!(matches!(Staging::open(&path, &key(4)), Err(StoreError::Io { .. })), "held by one at a time");
+        assert!(matches!(Staging::open(&path, &key(4)), Err(StoreError::Busy)), "held by one at a time");
     }
     let mut bytes = Vec::new();
     for entry in std::fs::read_dir(&path).unwrap() {
@@ -227,6 +227,7 @@ fn late_hits_and_what_was_told_are_kept_until_purged() {
     let row = |n: i64| LateHitRow {
         seq: 3,
         reference: "R2".into(),
+        asked: Timestamp(n - 1),
         at: Timestamp(n),
         change: "appeared".into(),
         text: "now stolen".into(),

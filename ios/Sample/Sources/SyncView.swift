@@ -14,7 +14,7 @@ struct SyncView: View {
                 VStack(alignment: .leading, spacing: 8) {
                     ForEach(model.held?.toDo ?? [], id: \.self) { line in ToneLine(text: line, tone: .unknown).font(.headline) }
                     ForEach(model.progress.late, id: \.auditSeq) { late in
-                        ToneLine(text: "\(late.text). Reference \(late.reference).", tone: .danger)
+                        ToneLine(text: SyncProgress.words(late, now: Date()), tone: .danger)
                     }
                     if let line = model.progress.line {
                         Text(verbatim: line).font(.headline)
@@ -23,7 +23,7 @@ struct SyncView: View {
                     ForEach(model.held?.sources ?? [], id: \.source) { line in
                         ToneLine(text: "\(line.source): \(line.text)", tone: line.tone)
                     }
-                    if model.hasPin {
+                    if model.biometricsOffered {
                         Toggle("Face ID or Touch ID instead of the PIN", isOn: Binding(
                             get: { @MainActor in model.biometrics }, set: { @MainActor on in Task { await model.setBiometrics(on) } }))
                         .frame(minHeight: 52)

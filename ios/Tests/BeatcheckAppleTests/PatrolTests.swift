@@ -144,6 +144,12 @@ final class PatrolTests: XCTestCase {
         XCTAssertNil(model.error)
         XCTAssertTrue(model.hasPin)
         XCTAssertEqual(model.screen, .patrol)
+        XCTAssertTrue(model.biometricsOffered)
+        try setPolicy(hub, "[unlock]\npin_required = true\npin_min_length = 6\nbiometric_allowed = false")
+        await model.sync(over: .unmetered)
+        XCTAssertFalse(model.biometricsOffered)
+        await model.setBiometrics(true)
+        XCTAssertEqual(model.error?.text, "Your force does not allow unlocking by finger or face. Use the PIN.")
         await model.beatcheck?.close()
     }
 

@@ -152,7 +152,10 @@ final class ScreenTests: XCTestCase {
         XCTAssertEqual(progress.share, 0.5)
         progress.take(.applying(compartment: "c", rows: 1, of: 0))
         XCTAssertNil(progress.share)
-        let late = LateHit(reference: "r", at: "2026-11-25T12:00:00Z", change: "now_hit", text: "t", auditSeq: 1)
+        let late = LateHit(
+            reference: "r", asked: "2026-11-25T10:00:00Z", at: "2026-11-25T12:00:00Z", change: "appeared", text: "t.", auditSeq: 1)
+        let noon = Age.date("2026-11-25T12:00:00Z")!
+        XCTAssertEqual(SyncProgress.words(late, now: noon), "Asked \(Age.span(7200)) ago. t.")
         progress.take(.lateHit(hit: late))
         progress.take(.lateHit(hit: late))
         progress.take(.finished(complete: true, fault: nil))

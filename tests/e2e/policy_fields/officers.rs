@@ -21,9 +21,11 @@ fn field_unlock_biometric_allowed() {
     w.push(&rules("[unlock]\nbiometric_allowed = false\n"), &|w| !w.device.status().unwrap().unlock.biometric);
     w.offline();
     let w = w.reopened(None);
-    assert!(w.device.unlock(Unlock::Biometric).is_err());
+    let forbidden = |r: Result<(), ClientError>| assert_eq!(r.unwrap_err().code(), "biometric_forbidden");
+    forbidden(w.device.unlock(Unlock::Biometric));
     w.device.unlock(Unlock::Pin(PIN)).unwrap();
-    assert!(w.device.set_biometric(true).is_err());
+    forbidden(w.device.set_biometric(true));
+    assert!(!w.device.status().unwrap().unlock.biometric_allowed);
 }
 
 #[test]

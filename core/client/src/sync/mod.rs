@@ -140,7 +140,7 @@ impl Device {
         progress(SyncProgress::Connecting);
         let staging_key = keyring::key(&self.ring().keys.staging);
         let staging = Arc::new(Staging::open(&self.home.staging(), &staging_key).map_err(|e| match e {
-            StoreError::Io { .. } => ClientError::SyncRunning,
+            StoreError::Busy => ClientError::SyncRunning,
             other => other.into(),
         })?);
         self.sweep_records();

@@ -27,13 +27,14 @@ impl Device {
     /// Syncs again and again until `stop` says so; `told` gets every report. The first sync asks without waiting, the
     /// following ones let the hub hold the question for up to `options.hold_s` seconds (0: 25). A sync that fails is
     /// told like any other, and followed by another after a while that grows to a minute, or as long as the hub asks for; one
-    /// that left something undone (a budget, a compartment that failed) after a minute.
+    /// that left something undone (a budget, a compartment that failed) after a minute. While another process syncs this
+    /// device it waits until that has ended.
     ///
     /// Returns when `stop` answers true (asked ten times a second between syncs; a held question is not broken off), when it
     /// is cancelled ([`crate::Handle::cancel_sync`], which breaks it off), or when the device was wiped: what is left of its account is then for the caller to send ([`Device::send_last_words`]).
     ///
     /// # Errors
-    /// As [`Device::sync`].
+    /// As [`Device::sync`], but for [`ClientError::SyncRunning`].
     pub fn watch(
         &self,
         options: &SyncOptions,
@@ -50,7 +51,13 @@ impl Device {
             self.tick()?;
             let began = Instant::now();
             let held = SyncOptions { hold_s: if first { 0 } else { hold_s }, ..*options };
-            let report = self.sync_over(&link, &held, progress)?;
+            let report = match self.sync_over(&link, &held, progress) {
+                Err(ClientError::SyncRunning) => {
+                    self.wait(SHORTEST, &stop)?;
+                    continue;
+                }
+                other => other?,
+            };
             told(&report);
             if report.wiped {
                 return Ok(());
@@ -67,11 +74,17 @@ impl Device {
                 }
                 if report.complete { SHORTEST.saturating_sub(began.elapsed()) } else { UNFINISHED }
             };
-            let until = Instant::now() + pause;
-            while Instant::now() < until && !stop() {
-                self.tick()?;
-                std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
-            }
+            self.wait(pause, &stop)?;
+        }
+        Ok(())
+    }
+
+    /// Lets time pass, and locks when it is time to, until `stop` says so.
+    fn wait(&self, pause: Duration, stop: &dyn Fn() -> bool) -> Result<(), ClientError> {
+        let until = Instant::now() + pause;
+        while Instant::now() < until && !stop() {
+            self.tick()?;
+            std::thread::sleep(TICK.min(until.saturating_duration_since(Instant::now())));
         }
         Ok(())
     }

@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/journal.sql"),
     include_str!("../../migrations/journal_2.sql"),
     include_str!("../../migrations/journal_once.sql"),
+    include_str!("../../migrations/journal_4.sql"),
 ];
 /// Space kept back for the account, in bytes.
 pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
@@ -71,6 +72,8 @@ pub struct LateHitRow {
     pub seq: u64,
     /// Its reference.
     pub reference: String,
+    /// When that check was made.
+    pub asked: Timestamp,
     /// When the change was noticed.
     pub at: Timestamp,
     /// `appeared`, `corrected` or `withdrawn`.

@@ -69,8 +69,8 @@ impl Journal {
     pub fn add_late_hit(&self, row: &LateHitRow) -> Result<(), StoreError> {
         self.inner().write(&mut |tx| {
             tx.execute(
-                "INSERT INTO late_hit(seq,reference,at,change,text) VALUES(?1,?2,?3,?4,?5)",
-                (int(row.seq), &row.reference, row.at.0, &row.change, &row.text),
+                "INSERT INTO late_hit(seq,reference,asked,at,change,text) VALUES(?1,?2,?3,?4,?5,?6)",
+                (int(row.seq), &row.reference, row.asked.0, row.at.0, &row.change, &row.text),
             )?;
             Ok(())
         })
@@ -82,15 +82,17 @@ impl Journal {
     /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
     pub fn late_hits(&self, since: Timestamp) -> Result<Vec<LateHitRow>, StoreError> {
         let inner = self.inner();
-        let mut statement =
-            inner.conn.prepare_cached("SELECT seq,reference,at,change,text FROM late_hit WHERE at>=?1 ORDER BY n")?;
+        let mut statement = inner
+            .conn
+            .prepare_cached("SELECT seq,reference,asked,at,change,text FROM late_hit WHERE at>=?1 ORDER BY n")?;
         let rows = statement.query_map([since.0], |r| {
             Ok(LateHitRow {
                 seq: uint(r, 0)?,
                 reference: r.get(1)?,
-                at: Timestamp(r.get(2)?),
-                change: r.get(3)?,
-                text: r.get(4)?,
+                asked: Timestamp(r.get(2)?),
+                at: Timestamp(r.get(3)?),
+                change: r.get(4)?,
+                text: r.get(5)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

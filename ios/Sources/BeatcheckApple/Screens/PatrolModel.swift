@@ -37,6 +37,8 @@ public final class PatrolModel {
     public private(set) var held: SyncScreen? { didSet { changed() } }
     /// Finger or face may stand for the PIN.
     public private(set) var biometrics = false { didSet { changed() } }
+    /// Whether there is a PIN that finger or face could stand for, and policy allows that.
+    public private(set) var biometricsOffered = false { didSet { changed() } }
     /// A PIN is set: another one needs it.
     public private(set) var hasPin = false { didSet { changed() } }
     /// A shift is on, and can be ended.
@@ -251,6 +253,7 @@ public final class PatrolModel {
             purposes = status.purposes
             if !purposes.contains(purpose) { purpose = purposes.first ?? "" }
             biometrics = status.unlock.biometric
+            biometricsOffered = status.unlock.pinSet && status.unlock.biometricAllowed
             hasPin = status.unlock.pinSet
             onShift = status.unlock.shift != nil
             screen = Self.screen(barred: status.unlock.barred)

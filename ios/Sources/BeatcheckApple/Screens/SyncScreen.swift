@@ -38,6 +38,12 @@ public struct SyncProgress: Sendable, Equatable {
         }
     }
 
+    /// What changed, in a line: when the officer asked, by the clock that they know, and what is different now.
+    public static func words(_ late: LateHit, now: Date) -> String {
+        let asked = Age.date(late.asked).map { "Asked \(Age.span(max(0, now.timeIntervalSince($0)))) ago. " }
+        return (asked ?? "") + late.text
+    }
+
     /// The officer has seen what changed.
     public mutating func sawLate() { late = [] }
     public mutating func readPolicy() { policyChanged = false }

@@ -31,7 +31,7 @@ class MappingTest {
 
     @Test
     fun `each event of the core has one of ours`() {
-        val hit = LateHit("R1", "2026-01-01T00:00:00Z", "appeared", "text", 7u)
+        val hit = LateHit("R1", "2025-12-31T23:00:00Z", "2026-01-01T00:00:00Z", "appeared", "text", 7u)
         val core = mapOf(
             SyncEvent.Connecting to BeatcheckEvent.Connecting,
             SyncEvent.Fetched(1u, 2u, 3u) to BeatcheckEvent.Fetched(1, 2, 3),

@@ -20,6 +20,7 @@ import java.security.KeyStore
 import java.security.PrivateKey
 import java.security.cert.X509Certificate
 import java.security.spec.ECGenParameterSpec
+import java.security.InvalidAlgorithmParameterException
 import javax.crypto.AEADBadTagException
 import javax.crypto.KeyGenerator
 import javax.crypto.SecretKey
@@ -135,6 +136,8 @@ internal object PlatformTrouble {
                 is KeyPermanentlyInvalidatedException -> return Trouble.INVALIDATED
                 is UserNotAuthenticatedException -> return Trouble.LOCKED
                 is AEADBadTagException -> return Trouble.NOT_OURS
+                // What the platform's generators make of a key that needs a finger where none is enrolled, whatever the version.
+                is InvalidAlgorithmParameterException -> if (cause.cause is IllegalStateException) return Trouble.NOTHING_TO_ASK_FOR
                 is PlatformKeyStoreException -> if (api >= Build.VERSION_CODES.TIRAMISU) keystore(cause)?.let { return it }
             }
         }

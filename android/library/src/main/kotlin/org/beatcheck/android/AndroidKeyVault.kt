@@ -220,6 +220,7 @@ public class AndroidKeyVault internal constructor(
             Trouble.LOCKED -> VaultException.Locked()
             Trouble.INVALIDATED -> VaultException.NoSuchKey()
             Trouble.NOT_OURS -> VaultException.NotOurs()
+            Trouble.NOTHING_TO_ASK_FOR -> VaultException.Unsupported()
             Trouble.NO_STRONGBOX, Trouble.OTHER -> VaultException.Failed()
         }
     }

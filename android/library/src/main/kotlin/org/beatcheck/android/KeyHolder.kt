@@ -45,6 +45,9 @@ internal enum class Trouble {
     /** The key was destroyed by the platform: fingers or faces changed, or the lock screen was removed. */
     INVALIDATED,
 
+    /** No finger, face or lock screen is set up that such a key could ask for. */
+    NOTHING_TO_ASK_FOR,
+
     /** The blob was not made by this key, or was altered. */
     NOT_OURS,
 

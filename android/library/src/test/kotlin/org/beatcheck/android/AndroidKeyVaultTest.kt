@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test
 import java.io.ByteArrayInputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
+import java.security.InvalidAlgorithmParameterException
 import java.security.KeyFactory
 import java.security.ProviderException
 import java.security.Signature
@@ -192,6 +193,9 @@ class AndroidKeyVaultTest {
         assertEquals(Trouble.LOCKED, of(UserNotAuthenticatedException()))
         assertEquals(Trouble.NOT_OURS, of(AEADBadTagException()))
         assertEquals(Trouble.OTHER, of(ProviderException("no idea")))
+        val noFinger = IllegalStateException("At least one biometric must be enrolled")
+        assertEquals(Trouble.NOTHING_TO_ASK_FOR, of(InvalidAlgorithmParameterException(noFinger)))
+        assertEquals(Trouble.OTHER, of(InvalidAlgorithmParameterException(IllegalArgumentException("a key of another size"))))
         assertEquals(Trouble.LOCKED, of(ProviderException("no idea"), locked = true))
         val loop = RuntimeException().also { it.initCause(RuntimeException(it)) }
         assertEquals(Trouble.OTHER, of(loop), "a cause that is its own cause ends")

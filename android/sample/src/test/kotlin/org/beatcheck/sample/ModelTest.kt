@@ -180,13 +180,13 @@ class ModelTest {
         val all = flow {
             for (n in 25 downTo 1) {
                 fetched++
-                emit(LateHit("R$n", "2026-03-01T10:00:00Z", if (n == 25) "withdrawn" else "appeared", "text $n", n.toULong()))
+                emit(LateHit("R$n", "2026-03-01T09:00:00Z", "2026-03-01T10:00:00Z", if (n == 25) "withdrawn" else "appeared", "text $n", n.toULong()))
             }
         }
         val first = LateHitsModel.read(all, pages = 1, now)
         assertEquals(LateHitsModel.PAGE to true, first.lines.size to first.more)
-        assertEquals(Line("2 h ago. text 25", Tone.CALM), first.lines.first())
-        assertEquals(Line("2 h ago. text 24", Tone.CAUTION), first.lines[1])
+        assertEquals(Line("Asked 3 h ago. text 25", Tone.CALM), first.lines.first())
+        assertEquals(Line("Asked 3 h ago. text 24", Tone.CAUTION), first.lines[1])
         assertEquals(LateHitsModel.PAGE + 1, fetched, "no more is fetched than is shown")
         assertEquals(25 to false, LateHitsModel.read(all, pages = 3, now).run { lines.size to more })
         val whole = LateHitsModel.read(all.take(LateHitsModel.PAGE), pages = 1, now)
@@ -195,15 +195,16 @@ class ModelTest {
     }
 
     @Test
-    fun `finger or face can be switched on where a PIN is set, and a refusal says what it may be`() {
-        fun unlock(pin: Boolean, biometric: Boolean) = UnlockStatus(true, null, pin, true, biometric, 0u, 0u, 5u, null)
+    fun `finger or face can be switched on where a PIN is set and policy allows it, and a refusal says why`() {
+        fun unlock(pin: Boolean, biometric: Boolean, allowed: Boolean = true) =
+            UnlockStatus(true, null, pin, true, biometric, allowed, 0u, 0u, 5u, null)
         fun refused(code: String): BeatcheckException = BeatcheckException.Storage::class.java
             .getDeclaredConstructor(String::class.java, String::class.java, String::class.java).newInstance(code, "the core's words", "log")
         assertFalse(BiometricModel.of(null).shown)
         assertFalse(BiometricModel.of(unlock(pin = false, biometric = false)).shown)
+        assertFalse(BiometricModel.of(unlock(pin = true, biometric = false, allowed = false)).shown)
         assertEquals(BiometricModel(shown = true, on = true, note = null), BiometricModel.of(unlock(pin = true, biometric = true)))
         val off = unlock(pin = true, biometric = false)
-        assertEquals(BiometricModel.NOT_TO_BE_HAD, BiometricModel.of(off, refused("vault")).note?.text)
         assertEquals("the core's words", BiometricModel.of(off, refused("disk")).note?.text)
         assertFalse(BiometricModel.of(off, refused("vault")).on)
         assertNull(BiometricModel.of(unlock(pin = true, biometric = true), refused("vault")).note)

@@ -27,7 +27,8 @@ data class LateHitsModel(val lines: List<Line>, val more: Boolean) {
         }
 
         private fun line(hit: LateHit, now: Instant): Line {
-            val since = time(hit.at)?.let { "${age(Duration.between(it, now))}. " }.orEmpty()
+            // When the officer asked, and not when it was noticed: that is what they remember.
+            val since = time(hit.asked)?.let { "Asked ${age(Duration.between(it, now))}. " }.orEmpty()
             // A withdrawal takes a reason to act away; the others may be one.
             return Line(since + hit.text, if (hit.change == "withdrawn") Tone.CALM else Tone.CAUTION)
         }
