@@ -36,6 +36,8 @@ struct Soak {
     let checks: Int, syncs: Int, rounds: Int, tasks: Int, reopenings: Int
     /// How much more may be resident at the end than after the warm-up.
     let boundKiB: Int
+    /// Lost on purpose at each round, and one device with it, so that the bounds are seen to find it.
+    let leakMiB: Int
 
     init(_ options: Options) throws {
         checks = try options.number("checks", 100_000)
@@ -44,6 +46,7 @@ struct Soak {
         tasks = try options.number("tasks", 8)
         reopenings = try options.number("reopenings", 20)
         boundKiB = try options.number("bound-mib", 16) * 1024
+        leakMiB = try options.number("leak-mib", 0)
         guard rounds >= 8 else { throw Misuse("--rounds: at least 8, or the beginning and the end cannot be compared") }
     }
 
@@ -53,6 +56,8 @@ struct Soak {
         defer { hub.end() }
         weak var device: Beatcheck?
         var figures: [Footprint] = [], checked = 0, synced = 0
+        var lost: [[UInt8]] = [], kept: Beatcheck?
+        defer { withExtendedLifetime((lost, kept)) {} }
         let plate = try hub.stolenPlate()
         // A whole life first: what the process opens once and keeps (its runtime) is no device's.
         do {
@@ -77,6 +82,7 @@ struct Soak {
                 let done = try await self.round(round, beatcheck, plate)
                 checked += done.checks
                 synced += done.syncs
+                if leakMiB > 0 { lost.append([UInt8](repeating: 1, count: leakMiB << 20)) }
                 let now = try Footprint.now()
                 figures.append(now)
                 say(column(round, 5), column(checked, 8), column(synced, 6),
@@ -89,6 +95,7 @@ struct Soak {
         fine = bounded("threads", figures.map(\.threads), by: 8) && fine
         fine = bounded("open files", figures.map(\.files), by: 8) && fine
         fine = try await reopened(hub, plate) && fine
+        if leakMiB > 0 { kept = try await Beatcheck.open(home: hub.home("soak"), vault: CountedVault(hub.vault("soak"))) }
         fine = await eventually("the device of the soak is released") { device == nil } && fine
         fine = await eventually("all \(CountedVault.made) vaults are released") { CountedVault.alive == 0 } && fine
         var more: [String] { Footprint.open().filter { $0.value > before[$0.key] ?? 0 }.map(\.key) }

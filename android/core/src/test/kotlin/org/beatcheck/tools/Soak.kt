@@ -20,6 +20,7 @@ import org.beatcheck.support.TestHub
 import org.beatcheck.support.TestVault
 import java.io.File
 import java.lang.ref.WeakReference
+import java.nio.ByteBuffer
 import java.util.concurrent.atomic.AtomicInteger
 import kotlin.system.exitProcess
 
@@ -37,6 +38,21 @@ private class Options(words: Array<String>) {
     fun end() = require((given.keys - known).isEmpty()) { "unknown: ${given.keys - known}" }
 }
 
+/** What is lost on purpose, so that the bounds are seen to find it: memory outside the heap at each round, and one device. */
+private class Leak(private val mib: Int) {
+    private val kept = mutableListOf<ByteBuffer>()
+    private var device: Beatcheck? = null
+
+    fun memory() = repeat(mib) {
+        kept += ByteBuffer.allocateDirect(1 shl 20).apply { while (hasRemaining()) put(1) }
+    }
+
+    /** One that is used and never let go of. */
+    suspend fun device(make: () -> Beatcheck) {
+        if (mib > 0) device = make().also { it.open() }
+    }
+}
+
 private class Soak(options: Options) {
     private val checks = options.number("checks", 100_000)
     private val syncs = options.number("syncs", 200)
@@ -45,6 +61,7 @@ private class Soak(options: Options) {
     private val openings = options.number("openings", 20)
     private val boundKib = options.number("bound-mib", 16) * 1024L
     private val heapBoundKib = options.number("heap-bound-mib", 4) * 1024L
+    private val leak = Leak(options.number("leak-mib", 0))
     private val hub = TestHub()
     private val home = File(hub.dir, "soak")
     private val vaults = mutableListOf<WeakReference<TestVault>>()
@@ -71,6 +88,7 @@ private class Soak(options: Options) {
         repeat(openings) { n ->
             runBlocking(Dispatchers.Default) { device().use { check(it, hub.marks[n % hub.marks.size]) } }
         }
+        runBlocking(Dispatchers.Default) { leak.device(::device) }
         released("each of $openings devices")
         val left = Footprint.open().filter { (name, n) -> n > (before[name] ?: 0) }
         hold("no file, socket or pipe is open that was not before: $left", left.isEmpty())
@@ -100,6 +118,7 @@ private class Soak(options: Options) {
             println("round   checks  syncs  resident MiB  heap MiB  threads  files  events")
             val figures = (1..rounds).map { round ->
                 val (checked, synced) = round(beatcheck, round)
+                leak.memory()
                 Footprint.now().also {
                     println("%5d %8d %6d %13.1f %9.1f %8d %6d %7d".format(
                         round, checked, synced, it.residentKib / 1024.0, it.heapKib / 1024.0, it.threads, it.files, heard.get(),
