@@ -155,6 +155,9 @@ pub(crate) struct ServeArgs {
     /// A further name or address for the server's certificate; may be repeated
     #[arg(long = "name", value_name = "HOST")]
     pub(crate) names: Vec<String>,
+    /// Phones connected at one time, at most; without it as many as this process may open files for
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<usize>,
 }
 
 /// `hub enrol`.

@@ -115,15 +115,16 @@ fn publish(args: &DataArgs, context: &Context) -> Result<(), Failure> {
 
 fn serve(args: ServeArgs, context: &Context) -> Result<(), Failure> {
     let hub = open(&args.data, context)?;
-    let options = ServeOptions { listen: args.listen, names: args.names };
+    let options = ServeOptions { listen: args.listen, names: args.names, connections: args.connections };
     let failed = |e: std::io::Error| Failure::new("io", format!("starting to serve: {e}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
         let stop = stop_signal().map_err(failed)?;
-        let ready = |address: std::net::SocketAddr| {
-            let url = format!("https://{address}");
+        let ready = |server: &beatcheck_hub::Server| {
+            let url = format!("https://{}", server.local_addr());
+            let said = json!({"listening": url, "connections": server.connections()});
             // Whoever started it may have closed its end after the first line it cared for.
-            let said = context.emit(&json!({"listening": url}), |s| s.line(&format!("listening on {url}")));
+            let said = context.emit(&said, |s| s.line(&format!("listening on {url}")));
             if let Err(e) = said {
                 tracing::warn!("{e}");
             }

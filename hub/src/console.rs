@@ -147,7 +147,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn console_account(&self, name: &str) -> Result<Option<ConsoleAccount>, HubError> {
-        Ok(accounts(&self.conn()?, Some(name))?.pop())
+        Ok(accounts(&*self.conn()?, Some(name))?.pop())
     }
 
     /// All accounts, by name; there are never more than [`MAX_CONSOLE_ACCOUNTS`].
@@ -155,7 +155,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn console_accounts(&self) -> Result<Vec<ConsoleAccount>, HubError> {
-        accounts(&self.conn()?, None)
+        accounts(&*self.conn()?, None)
     }
 
     /// Notes what the console is about to do or show.

@@ -39,16 +39,16 @@ fn ready() {
     });
 }
 
-/// Opens the database with its raw key.
-pub(crate) fn connect(path: &Path, key: &[u8; 32]) -> Result<Connection, HubError> {
+/// Opens the database with its raw key, with so much of a cache.
+pub(crate) fn connect(path: &Path, key: &[u8; 32], cache_kib: u32) -> Result<Connection, HubError> {
     ready();
     let conn = Connection::open(path)?;
     let hex: zeroize::Zeroizing<String> = zeroize::Zeroizing::new(key.iter().map(|b| format!("{b:02x}")).collect());
     conn.pragma_update(None, "key", format!("x'{}'", *hex))?;
-    conn.execute_batch(
+    conn.execute_batch(&format!(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;
-         PRAGMA busy_timeout=30000; PRAGMA cache_size=-65536; PRAGMA secure_delete=ON;",
-    )?;
+         PRAGMA busy_timeout=30000; PRAGMA cache_size=-{cache_kib}; PRAGMA secure_delete=ON;",
+    ))?;
     Ok(conn)
 }
 
@@ -83,15 +83,15 @@ mod tests {
                 (vec![n; 16], format!("c{n}"), kind),
             )
         };
-        let conn = connect(&path, &[7; 32]).unwrap();
+        let conn = connect(&path, &[7; 32], 64).unwrap();
         MIGRATIONS[..2].iter().for_each(|sql| conn.execute_batch(sql).unwrap());
         conn.pragma_update(None, "user_version", 2).unwrap();
         add(&conn, 1, "person").unwrap();
         conn.execute("INSERT INTO policy (version, signed, set_at) VALUES (1, x'00', 0)", []).unwrap();
         assert!(add(&conn, 2, "variant").is_err(), "not before the migration");
         drop(conn);
-        migrate(&mut connect(&path, &[7; 32]).unwrap()).unwrap();
-        let conn = connect(&path, &[7; 32]).unwrap();
+        migrate(&mut connect(&path, &[7; 32], 64).unwrap()).unwrap();
+        let conn = connect(&path, &[7; 32], 64).unwrap();
         add(&conn, 2, "variant").unwrap();
         assert!(add(&conn, 3, "boat").is_err(), "the check still stands");
         let share: u32 = conn.query_row("SELECT share FROM policy", [], |r| r.get(0)).unwrap();

@@ -278,7 +278,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Refused`] if there is no such device.
     pub fn revoke(&self, device: DeviceId) -> Result<(), HubError> {
-        shift::end(&self.conn()?, device, self.now(), "revoked")?;
+        shift::end(&*self.conn()?, device, self.now(), "revoked")?;
         self.change(
             device,
             "UPDATE device SET revoked = COALESCE(revoked, ?2), shift_key = NULL WHERE id = ?1",
@@ -291,7 +291,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Refused`] if there is no such device, or no such role in the policy.
     pub fn set_role(&self, device: DeviceId, role: &str) -> Result<(), HubError> {
-        known_role(&self.conn()?, role)?;
+        known_role(&*self.conn()?, role)?;
         self.change(device, "UPDATE device SET role = ?2 WHERE id = ?1", &role)
     }
 

@@ -27,6 +27,7 @@ mod officers;
 mod oidc;
 mod orders;
 mod policy;
+mod pool;
 mod progress;
 pub mod publish;
 mod relays;
@@ -69,12 +70,12 @@ use beatcheck_model::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// An opened hub. Cheap to clone; connections are opened per use, so that several processes can work on one directory.
+/// An opened hub. Cheap to clone; several processes can work on one directory.
 #[derive(Clone)]
 pub struct Hub {
     dir: PathBuf,
     clock: Arc<dyn Clock>,
-    db_key: Arc<zeroize::Zeroizing<[u8; 32]>>,
+    pool: Arc<pool::Pool>,
     /// Counts what this process, or another as far as was noticed, has published or changed in a grant.
     changes: Arc<tokio::sync::watch::Sender<u64>>,
     /// The identity provider's keys, as they were last fetched.
@@ -89,14 +90,15 @@ impl Hub {
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, HubError> {
         let key = keys::read_key(&dir.join("keys/db.key")).map_err(|_| HubError::NotAHub { dir: dir.into() })?;
         let hub = Self::with_key(dir, clock, key);
-        db::migrate(&mut hub.conn()?)?;
+        db::migrate(&mut hub.own_conn()?)?;
         hub.finish_rotation()?;
         Ok(hub)
     }
 
     fn with_key(dir: &Path, clock: Arc<dyn Clock>, db_key: zeroize::Zeroizing<[u8; 32]>) -> Self {
         let (changes, _) = tokio::sync::watch::channel(0);
-        Self { dir: dir.into(), clock, db_key: Arc::new(db_key), changes: Arc::new(changes), provider: Arc::default() }
+        let pool = Arc::new(pool::Pool::new(dir.join("hub.db"), db_key));
+        Self { dir: dir.into(), clock, pool, changes: Arc::new(changes), provider: Arc::default() }
     }
 
     /// Wakes those that wait for something newer.
@@ -126,8 +128,13 @@ impl Hub {
     }
 
     /// A connection to the hub's database.
-    pub(crate) fn conn(&self) -> Result<rusqlite::Connection, HubError> {
-        db::connect(&self.dir.join("hub.db"), &self.db_key)
+    pub(crate) fn conn(&self) -> Result<pool::Pooled, HubError> {
+        self.pool.take()
+    }
+
+    /// One of one's own, for work on whole tables.
+    pub(crate) fn own_conn(&self) -> Result<rusqlite::Connection, HubError> {
+        self.pool.own()
     }
 
     /// The signing keys, read from their files.

@@ -291,16 +291,22 @@ async fn a_head_that_ran_out_is_signed_anew_at_start() {
     fx.stop().await;
     let (old, _) = fx.hub.current_head().unwrap().unwrap();
     fx.wait(48 * 3600);
-    let options =
-        beatcheck_hub::ServeOptions { listen: "127.0.0.1:0".parse().unwrap(), names: vec!["hub2.test".into()] };
+    let options = beatcheck_hub::ServeOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        names: vec!["hub2.test".into()],
+        connections: None,
+    };
     let (told, address) = tokio::sync::oneshot::channel();
-    let ready = move |a: std::net::SocketAddr| told.send(a).unwrap();
+    let ready = move |s: &beatcheck_hub::Server| told.send(s.local_addr()).unwrap();
     let done = async { assert!(address.await.is_ok_and(|a| a.port() != 0)) };
     beatcheck_hub::serve(fx.hub.clone(), options, ready, done).await.unwrap();
     let (new, _) = fx.hub.current_head().unwrap().unwrap();
     assert!(new.head_version > old.head_version && new.expires > fx.hub.now());
     assert_eq!(new.set_hash, old.set_hash);
-    let bad =
-        beatcheck_hub::ServeOptions { listen: "127.0.0.1:0".parse().unwrap(), names: vec!["bad name\u{e9}".into()] };
+    let bad = beatcheck_hub::ServeOptions {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        names: vec!["bad name\u{e9}".into()],
+        connections: None,
+    };
     assert!(matches!(beatcheck_hub::Server::bind(fx.hub.clone(), bad).await, Err(HubError::Tls(_))));
 }

@@ -32,5 +32,6 @@ mod session;
 mod support;
 mod sync;
 mod time;
+mod watch;
 mod wipe;
 mod wipe_kill;

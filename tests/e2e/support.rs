@@ -17,6 +17,8 @@ pub struct TestHub {
     pub dir: tempfile::TempDir,
     pub hub: Hub,
     pub addr: SocketAddr,
+    /// Connections that it takes, from the next time that it is served.
+    pub connections: Option<usize>,
     running: Option<(tokio::sync::oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -28,7 +30,7 @@ impl TestHub {
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let hub = Hub::init(&dir.path().join("hub"), &InitOptions::default(), clock).unwrap();
-        let mut out = Self { dir, hub, addr: "127.0.0.1:0".parse().unwrap(), running: None };
+        let mut out = Self { dir, hub, addr: "127.0.0.1:0".parse().unwrap(), connections: None, running: None };
         out.serve();
         out
     }
@@ -36,13 +38,13 @@ impl TestHub {
     /// Serves on the port that it had, if it had one; until it is stopped or dropped.
     pub fn serve(&mut self) {
         assert!(self.running.is_none());
-        let (hub, listen) = (self.hub.clone(), self.addr);
+        let (hub, listen, connections) = (self.hub.clone(), self.addr, self.connections);
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async {
-                let server = Server::bind(hub, ServeOptions { listen, names: vec![] }).await.unwrap();
+                let server = Server::bind(hub, ServeOptions { listen, names: vec![], connections }).await.unwrap();
                 tell.send(server.local_addr()).unwrap();
                 server
                     .run(async {

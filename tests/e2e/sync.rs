@@ -1,7 +1,7 @@
-//! Sync on a bad link and with a bad store: one request where one is enough, marks before rows, repair, budgets, watch.
+//! Sync on a bad link and with a bad store: one request where one is enough, marks before rows, repair, budgets.
 
 use crate::proxy::{Proxy, WHOLE};
-use crate::support::{AtLast, List, PURPOSE, TestHub, check, core_check, core_sync, events, fault};
+use crate::support::{List, PURPOSE, TestHub, check, core_check, core_sync, events, fault};
 use crate::support::{raise_at_last, sync, vrm};
 use beatcheck::{CoverageState, Network, Outcome, VehicleQuery};
 use beatcheck_client as client;
@@ -10,15 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a slow machine; never what is tested.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
-fn mark(i: usize) -> String {
+pub fn mark(i: usize) -> String {
     let letter = |n: usize| char::from(b'A' + (n % 26) as u8);
     format!("{}{}{:02}{}{}{}", letter(i / 7), letter(i / 3), i % 99, letter(i), letter(i / 26), letter(i / 676))
 }
 
 /// Cars that do not compress well: each has a VIN of its own.
-fn cars(n: usize) -> List {
+pub fn cars(n: usize) -> List {
     let mut list = List::vehicles("cars", "cars");
     for i in 0..n {
         let vin = format!("W{:016}", (i as u64).wrapping_mul(6_364_136_223_846_793_005) % 10_000_000_000_000_000);
@@ -27,7 +27,7 @@ fn cars(n: usize) -> List {
     list
 }
 
-fn clock() -> Arc<client::FixedClock> {
+pub fn clock() -> Arc<client::FixedClock> {
     Arc::new(client::FixedClock::new(crate::support::now()))
 }
 
@@ -212,84 +212,6 @@ fn a_budget_puts_snapshots_off_and_nothing_else() {
     let report = device.sync_over(Network::Unmetered, 0).unwrap();
     assert!(report.complete && report.deferred.is_empty(), "{report:?}");
     assert_eq!(check(&device, "BB22BBB").outcome, Outcome::Hit);
-}
-
-#[test]
-fn a_watch_waits_while_another_process_syncs() {
-    let hub = TestHub::start();
-    hub.publish(&cars(10));
-    let clock = clock();
-    let first = hub.enrol_core("phone", &clock);
-    assert!(core_sync(&first).complete);
-    // Two openings of one home are to each other as two processes.
-    let second = hub.open_core("phone", &clock);
-    let (reports, stop) = (std::sync::Mutex::new(0), AtomicBool::new(false));
-    std::thread::scope(|scope| {
-        let ends = raise_at_last(&stop);
-        let holding = scope.spawn(|| {
-            let options = client::SyncOptions { hold_s: 25, ..Default::default() };
-            loop {
-                match first.sync_with(&options, &|_| {}) {
-                    Err(client::ClientError::SyncRunning) => std::thread::sleep(Duration::from_millis(1)),
-                    other => break other.unwrap(),
-                }
-            }
-        });
-        while !matches!(second.sync(&|_| {}), Err(client::ClientError::SyncRunning)) {
-            assert!(!holding.is_finished());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let watching = scope.spawn(|| {
-            let options = client::SyncOptions { hold_s: 1, ..Default::default() };
-            let mut told = |r: &client::SyncReport| *reports.lock().unwrap() += u32::from(r.complete);
-            second.watch(&options, &|_| {}, &mut told, &|| stop.load(Ordering::SeqCst))
-        });
-        std::thread::sleep(Duration::from_millis(300));
-        assert!(!watching.is_finished(), "it waits");
-        assert_eq!(*reports.lock().unwrap(), 0);
-        hub.publish(&cars(11));
-        assert!(holding.join().unwrap().complete);
-        let began = Instant::now();
-        while *reports.lock().unwrap() == 0 {
-            assert!(began.elapsed() < PATIENCE && !watching.is_finished());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        drop(ends);
-        watching.join().unwrap().unwrap();
-    });
-    assert_eq!(core_check(&second, &mark(10)).outcome, Outcome::Hit);
-}
-
-#[test]
-fn a_withdrawal_reaches_who_watches_and_comes_back() {
-    let hub = TestHub::start();
-    hub.ingest(&List::vehicles("kept", "keep").car("AA11AAA", "Red")).unwrap();
-    hub.publish(&List::vehicles("taken", "take").car("BB22BBB", "Red"));
-    let device = hub.enrol("phone");
-    sync(&device);
-    let id = beatcheck_wire::DeviceId::from_hex(&device.status().unwrap().device).unwrap();
-    assert_eq!(check(&device, "BB22BBB").outcome, Outcome::Hit);
-    std::thread::scope(|scope| {
-        let watching = scope.spawn(|| device.watch(Network::Unmetered).unwrap());
-        // Also the question that the hub holds.
-        let ends = AtLast(|| device.cancel_sync());
-        std::thread::sleep(Duration::from_millis(500));
-        hub.hub.withdraw_compartment(id, "take").unwrap();
-        let began = Instant::now();
-        while check(&device, "BB22BBB").outcome == Outcome::Hit {
-            assert!(began.elapsed() < PATIENCE && !watching.is_finished());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert_eq!(check(&device, "AA11AAA").outcome, Outcome::Hit, "the other one stays");
-        device.stop_watch();
-        // The question that is held ends with the next change.
-        hub.publish(&List::vehicles("kept", "keep").car("AA11AAA", "Blue"));
-        watching.join().unwrap();
-        drop(ends);
-    });
-    sync(&device);
-    let account = hub.account(&device.status().unwrap().device);
-    assert_eq!(events(&account, "compartment_withdrawn").len(), 1);
 }
 
 #[test]

@@ -195,6 +195,11 @@ impl Serving {
         memory_kb(self.step.child.id(), "VmHWM").unwrap_or(0)
     }
 
+    /// Memory that the server holds now, in kB.
+    pub(super) fn now_kb(&self) -> u64 {
+        memory_kb(self.step.child.id(), "VmRSS").unwrap_or(0)
+    }
+
     /// Processor time of the server so far, in seconds.
     pub(super) fn cpu_s(&self) -> f64 {
         step::cpu_s(self.step.child.id()).unwrap_or(0.0)

@@ -7,6 +7,7 @@
 mod bindings;
 mod captures;
 mod checks;
+mod crowd;
 mod curve;
 mod fair;
 mod figure;
@@ -16,6 +17,7 @@ mod job;
 mod link;
 mod main_job;
 mod matching;
+mod phones;
 mod plates;
 mod queries;
 mod sizes;
@@ -82,7 +84,7 @@ pub(crate) struct BenchArgs {
     /// Be the alternative's client, as this file says, and print what it took
     #[arg(long, value_name = "FILE", hide = true)]
     fetch_json: Option<PathBuf>,
-    /// How many devices are enrolled before the console is asked (bench `fleet`)
+    /// How many devices are enrolled before the console is asked (benches `fleet`, `crowd`)
     #[arg(long, value_name = "N", default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(50..=20_000))]
     devices: u32,
     #[command(flatten)]
@@ -179,6 +181,12 @@ const BENCHES: &[Bench] = &[
         about: "every page of the console over HTTPS, with 5,000 devices that enrolled and reported, beside 50 in the same run",
         run: fleet::run,
         table: fleet::table,
+    },
+    Bench {
+        name: "crowd",
+        about: "thousands of phones at one hub: all connect, ask, wait, and are told of a publication",
+        run: crowd::run,
+        table: figure::table,
     },
     Bench {
         name: "bindings",

@@ -52,7 +52,7 @@ impl Hub {
 
     /// The same for at most about so many entries.
     pub(super) fn index_up_to(&self, most: u64) -> Result<Indexed, HubError> {
-        let mut conn = self.conn()?;
+        let mut conn = self.own_conn()?;
         let mut done = Indexed::default();
         let behind = behind(&conn)?;
         if behind.is_empty() {
@@ -89,7 +89,7 @@ impl Hub {
     /// As [`Hub::account_index`].
     pub fn account_reindex(&self) -> Result<Indexed, HubError> {
         let audit = self.keys()?.audit;
-        let mut conn = self.conn()?;
+        let mut conn = self.own_conn()?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch("DELETE FROM account_shown; DELETE FROM account_entry;")?;
         let mut done = Indexed::default();

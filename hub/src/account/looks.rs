@@ -180,7 +180,7 @@ impl Hub {
     /// [`HubError::Db`].
     pub fn looks_contain(&self, noted: &LookHead) -> Result<bool, HubError> {
         let mut found = false;
-        let (_, problem) = walk(&self.conn()?, &mut |head| found |= head == noted)?;
+        let (_, problem) = walk(&*self.conn()?, &mut |head| found |= head == noted)?;
         Ok(found && problem.is_none())
     }
 }

@@ -155,7 +155,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn attestation(&self) -> Result<AttestationSetting, HubError> {
-        setting(&self.conn()?)
+        setting(&*self.conn()?)
     }
 
     /// Sets it; devices that are enrolled stay.

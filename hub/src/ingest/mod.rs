@@ -119,7 +119,7 @@ impl Hub {
             return Err(HubError::Refused(format!("--as-of {t} lies in the future: no extract can be from then")));
         }
         let _lock = self.lock("ingest.lock")?;
-        let mut conn = self.conn()?;
+        let mut conn = self.own_conn()?;
         check_identity(&conn, &mapping)?;
         let _stage = StageFile::attach(self, &conn)?;
         let staged = match stage::read(&conn, &mapping, o.extract, self.now(), progress) {

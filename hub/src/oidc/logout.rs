@@ -18,7 +18,7 @@ const MAX_JTI: usize = 256;
 impl Hub {
     /// Obeys a logout token; how many shifts ended.
     pub(crate) fn logged_out(&self, token: &str) -> Result<usize, ApiError> {
-        let Some(setting) = setting(&self.conn()?)? else {
+        let Some(setting) = setting(&*self.conn()?)? else {
             return Err(ApiError::not_found("route"));
         };
         let claims = self.verified(token, Kind::Logout, &setting)?;

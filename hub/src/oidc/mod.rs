@@ -101,7 +101,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn identity(&self) -> Result<Option<Setting>, HubError> {
-        setting(&self.conn()?)
+        setting(&*self.conn()?)
     }
 
     /// Asks the provider for its discovery document and keys, now. Blocks: not for a thread of an async runtime.

@@ -55,7 +55,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`]. That the text does not read at all is a finding.
     pub fn policy_lint(&self, text: &str) -> Result<Vec<PolicyFinding>, HubError> {
-        Ok(lint_policy(text, Some(super::newest(&self.conn()?)? + 1), Some(&self.compartments()?)))
+        Ok(lint_policy(text, Some(super::newest(&*self.conn()?)? + 1), Some(&self.compartments()?)))
     }
 }
 

@@ -34,7 +34,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Wire`] if what is kept is not signed by the policy key.
     pub fn policy_current(&self) -> Result<(Policy, Vec<u8>), HubError> {
-        let signed = Ladder::read(&self.conn()?)?.in_force().signed.clone();
+        let signed = Ladder::read(&*self.conn()?)?.in_force().signed.clone();
         let payload = open_bytes(DocKind::Policy, &signed, &[self.trust()?.policy_key])?;
         let policy = Policy::from_canonical(payload)?;
         Ok((policy, signed))

@@ -61,7 +61,7 @@ impl Hub {
     /// # Errors
     /// As [`Hub::policy_set`].
     pub fn policy_set_by(&self, text: &str, share_percent: u8, by: &str) -> Result<u64, HubError> {
-        let next = newest(&self.conn()?)? + 1;
+        let next = newest(&*self.conn()?)? + 1;
         // What cannot be used is told before where the key might be.
         refuse_unusable(&read_policy(text, Some(next))?)?;
         let signed = sign_policy(text, Some(next), self.now(), self.keys()?.policy()?)?;
@@ -142,7 +142,7 @@ impl Hub {
     /// [`HubError::Refused`] if there is no such version; [`HubError::Key`] if the policy key is kept elsewhere.
     pub fn policy_rollback(&self, to_version: u64, by: &str) -> Result<u64, HubError> {
         let mut policy = self.policy_at(to_version)?;
-        policy.policy_version = newest(&self.conn()?)? + 1;
+        policy.policy_version = newest(&*self.conn()?)? + 1;
         policy.issued = self.now();
         policy.note = format!("As version {to_version} again.");
         let signed = self.keys()?.policy()?.sign_bytes(DocKind::Policy, &policy.to_canonical()?);
@@ -188,7 +188,7 @@ impl Hub {
     /// What follows when a policy reaches other devices than before.
     fn follow(&self, share_percent: u8) -> Result<(), HubError> {
         if share_percent == ALL {
-            write_copy(&self.dir, &super::current(&self.conn()?)?)?;
+            write_copy(&self.dir, &super::current(&*self.conn()?)?)?;
         }
         self.refresh_grants()
     }

@@ -172,12 +172,12 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn compartment_of_segment(&self, hash: &Hash32) -> Result<Option<CompartmentId>, HubError> {
-        super::owner(&self.conn()?, hash)
+        super::owner(&*self.conn()?, hash)
     }
 
     /// Names the sources that may not go to phones.
     pub(super) fn refuse_what_is_not_allowed(&self) -> Result<(), HubError> {
-        let all = read_all(&self.conn()?)?;
+        let all = read_all(&*self.conn()?)?;
         let kept: Vec<String> =
             all.iter().filter(|(_, s)| !s.offline_allowed).map(|(_, s)| format!("'{}'", s.source)).collect();
         if kept.is_empty() {

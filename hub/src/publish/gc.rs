@@ -15,7 +15,7 @@ impl Hub {
     /// A file goes before its row: whatever happens in between, the next run finds it again.
     pub(super) fn collect(&self) -> Result<u64, HubError> {
         let now = self.now();
-        let mut conn = self.conn()?;
+        let mut conn = self.own_conn()?;
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (segments, catalogues) = named(&tx)?;
         mark(&tx, "segment", &segments, now.0)?;

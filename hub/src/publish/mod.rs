@@ -104,7 +104,7 @@ impl Hub {
         let now = self.now();
         self.refuse_what_is_not_allowed()?;
         self.make_first_keys(now)?;
-        let mut reader = self.conn()?;
+        let mut reader = self.own_conn()?;
         let snapshot = reader.transaction()?;
         let (mut new, mut set) = (Vec::new(), ManifestSet { manifests: Vec::new() });
         for (n, state) in compartments::read_all(&snapshot)? {
@@ -172,7 +172,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`] or [`HubError::Wire`].
     pub fn current_head(&self) -> Result<Option<(Head, Vec<u8>)>, HubError> {
-        read_head(&self.conn()?)
+        read_head(&*self.conn()?)
     }
 
     /// The signed bytes of the manifest set with this hash; `None` if there never was one.

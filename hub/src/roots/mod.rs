@@ -22,7 +22,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`].
     pub fn root_document(&self) -> Result<Vec<u8>, HubError> {
-        newest(&self.conn()?)
+        newest(&*self.conn()?)
     }
 
     /// What it says: the keys that documents of this hub are verified with.
@@ -30,7 +30,7 @@ impl Hub {
     /// # Errors
     /// [`HubError::Db`] or [`HubError::Wire`].
     pub fn trust(&self) -> Result<Root, HubError> {
-        trust(&self.conn()?)
+        trust(&*self.conn()?)
     }
 
     /// The way from a root that a device trusts to the newest, oldest step first, as far as one answer holds it.

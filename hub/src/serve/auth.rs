@@ -20,8 +20,6 @@ pub(crate) const RENEW: &str = "/v1/renew";
 pub(crate) const JOURNAL: &str = "/v1/journal";
 /// Before a segment's hash: all that a relay may ask for.
 const SEGMENT: &str = "/v1/segment/";
-/// Seconds within which a device's last contact is not written again.
-const SEEN_EVERY_S: i64 = 60;
 
 /// Who is at the other end of a connection, as far as TLS knows.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +82,7 @@ fn forbidden(code: &'static str, text: &str) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, code, text)
 }
 
-/// Who asks, if they may ask for this; a device's last contact is noted. Blocks on the database.
+/// Who asks, if they may ask for this. Blocks on the database.
 pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Result<Asker, ApiError> {
     let peer = match peer {
         Peer::Stranger => {
@@ -107,11 +105,6 @@ pub(crate) fn admit(hub: &Hub, peer: Peer, method: &Method, path: &str) -> Resul
     if ended_s > 0 && !handing_in && !renewing {
         return Err(forbidden("certificate_ended", "this device's certificate has ended: renew it, or enrol again"));
     }
-    let now = hub.now();
-    conn.execute(
-        "UPDATE device SET last_seen = ?2 WHERE id = ?1 AND (last_seen IS NULL OR last_seen < ?3 OR last_seen > ?2)",
-        rusqlite::params![device.id.0, now.0, now.plus_secs(-SEEN_EVERY_S).0],
-    )?;
     Ok(Asker::Device(device))
 }
 

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 /// A question of 64 compartments takes 4 KiB.
 pub(super) const MAX_SYNC_BYTES: usize = 8 * 1024;
-/// Questions held open at one time; beyond it they are answered at once.
-pub(super) const MAX_HELD: usize = 384;
+/// Of the connections, those whose questions are held open, in quarters; beyond it they are answered at once.
+pub(super) const HELD_QUARTERS: usize = 3;
 /// Largest catalogue that comes with an answer.
 const MAX_CATALOGUE: u32 = 16 * 1024;
 /// Bytes of catalogues in one answer, at most.
@@ -49,14 +49,9 @@ pub(super) async fn sync(
     // Subscribed before the first look, so that nothing is missed in between.
     let mut changes = shared.hub.changes().subscribe();
     let mut closing = shared.closing.subscribe();
-    let mut first = true;
     loop {
-        let room = if std::mem::take(&mut first) {
-            shared.in_flight.try_acquire().map_err(|_| pace::busy())?
-        } else {
-            // All who waited wake at once: they take their turns.
-            shared.in_flight.acquire().await.map_err(|_| pace::busy())?
-        };
+        // All who waited wake at once: they take their turns.
+        let room = shared.in_flight.acquire().await.map_err(|_| pace::busy())?;
         let (hub, device, request) = (shared.hub.clone(), device.clone(), Arc::clone(&request));
         let (answer, news) = blocking(move || answer(&hub, &device, &request)).await?;
         drop(room);
@@ -101,7 +96,7 @@ fn state(hub: &Hub) -> Result<(u64, u64, u64), HubError> {
 /// The answer, and whether it says anything that the device does not know.
 fn answer(hub: &Hub, device: &Device, request: &CatchUpRequest) -> Result<(CatchUpAnswer, bool), ApiError> {
     // It may have been revoked while it waited.
-    let known = hub.device(&hub.conn()?, device.id)?;
+    let known = hub.device(&*hub.conn()?, device.id)?;
     if known.is_none_or(|d| d.revoked) {
         return Err(ApiError::new(StatusCode::FORBIDDEN, "revoked", "device management has revoked this device"));
     }

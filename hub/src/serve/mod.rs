@@ -11,12 +11,15 @@ mod pace;
 mod pieces;
 mod range;
 mod repair;
+mod room;
 mod routes;
+mod seen;
 mod tls;
 
 pub(crate) use auth::wrong_protocol;
 pub(crate) use error::ApiError;
 pub use pace::{BURST, MAX_IN_FLIGHT, REFILL_PER_S};
+pub use room::MAX_CONNECTIONS;
 
 use crate::{Hub, HubError};
 use auth::Peer;
@@ -33,8 +36,6 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-/// Connections at one time; more wait in the system's queue.
-pub const MAX_CONNECTIONS: usize = 512;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// A connection is asked to end after this time, so that no silent one holds its place for ever.
@@ -56,6 +57,9 @@ pub struct ServeOptions {
     /// Names and addresses for the server's certificate, beside `localhost`, the loopback addresses and those given
     /// to `init`.
     pub names: Vec<String>,
+    /// Connections at one time, at most. Nothing: as many as this process may open files for, up to [`MAX_CONNECTIONS`].
+    /// Three of four may be held by devices that wait for something newer.
+    pub connections: Option<usize>,
 }
 
 /// A hub that is bound to its port and not yet answering.
@@ -65,6 +69,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     tls: TlsAcceptor,
+    connections: usize,
 }
 
 impl std::fmt::Debug for Server {
@@ -73,18 +78,18 @@ impl std::fmt::Debug for Server {
     }
 }
 
-/// Serves `hub` until `shutdown` completes; `ready` is told the address once it is bound.
+/// Serves `hub` until `shutdown` completes; `ready` is told once it is bound.
 ///
 /// # Errors
 /// As [`Server::bind`].
 pub async fn serve(
     hub: Hub,
     options: ServeOptions,
-    ready: impl FnOnce(SocketAddr),
+    ready: impl FnOnce(&Server),
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), HubError> {
     let server = Server::bind(hub, options).await?;
-    ready(server.local_addr());
+    ready(&server);
     server.run(shutdown).await;
     Ok(())
 }
@@ -94,14 +99,16 @@ impl Server {
     ///
     /// # Errors
     /// [`HubError::Io`] if the port is taken, [`HubError::Tls`] for a name that cannot stand in a certificate,
-    /// [`HubError::Key`] if the authority's key is not there.
+    /// [`HubError::Key`] if the authority's key is not there, [`HubError::Refused`] if there is no room for so many
+    /// connections.
     pub async fn bind(hub: Hub, options: ServeOptions) -> Result<Self, HubError> {
+        let connections = room::connections(options.connections)?;
         let tls = acceptor(&hub, &options.names).await?;
         refresh_head(hub.clone()).await;
         let failed = || HubError::io(format!("listening on {}", options.listen));
         let listener = TcpListener::bind(options.listen).await.map_err(failed())?;
         let address = listener.local_addr().map_err(failed())?;
-        Ok(Self { hub, names: options.names, listener, address, tls })
+        Ok(Self { hub, names: options.names, listener, address, tls, connections })
     }
 
     /// The address it is bound to.
@@ -110,16 +117,23 @@ impl Server {
         self.address
     }
 
+    /// How many connections it takes at one time.
+    #[must_use]
+    pub const fn connections(&self) -> usize {
+        self.connections
+    }
+
     /// Answers until `shutdown` completes, then lets requests in flight end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { hub, names, listener, address, mut tls } = self;
-        tracing::info!(%address, "serving");
-        let shared = Arc::new(routes::Shared::new(hub.clone()));
+        let Self { hub, names, listener, address, mut tls, connections } = self;
+        tracing::info!(%address, connections, "serving");
+        let shared = Arc::new(routes::Shared::new(hub.clone(), connections));
         let router = routes::router(Arc::clone(&shared));
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Arc::new(Semaphore::new(connections));
         let (stop, stopped) = watch::channel(());
         let heads = tokio::spawn(keep_head_fresh(hub.clone()));
         let others = tokio::spawn(catch_up::watch_other_processes(hub.clone()));
+        let contacts = tokio::spawn(write_contacts(Arc::clone(&shared)));
         let mut made = Instant::now();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -151,6 +165,7 @@ impl Server {
         }
         heads.abort();
         others.abort();
+        contacts.abort();
         // Those who are held are answered, rather than waited for.
         shared.closing.send_replace(true);
         drop(listener);
@@ -158,6 +173,7 @@ impl Server {
         let _ = stop.send(());
         // Every connection holds a receiver; the channel closes with the last of them.
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, stop.closed()).await;
+        write_down(&shared).await;
         tracing::info!("stopped serving");
     }
 }
@@ -208,6 +224,22 @@ async fn connection(socket: TcpStream, tls: TlsAcceptor, router: Router, mut sto
         _ = tokio::time::timeout(drain, serving.as_mut()) => {}
         // The server stops while an old connection drains.
         () = async { let _ = stopped.changed().await; tokio::time::sleep(SHUTDOWN_DRAIN).await } => {}
+    }
+}
+
+async fn write_contacts(shared: Arc<routes::Shared>) {
+    loop {
+        tokio::time::sleep(seen::WRITE_EVERY).await;
+        write_down(&shared).await;
+    }
+}
+
+async fn write_down(shared: &Arc<routes::Shared>) {
+    let shared = Arc::clone(shared);
+    match tokio::task::spawn_blocking(move || shared.seen.write(&shared.hub)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(e)) => tracing::warn!(error = %e, "when devices were last heard of could not be written"),
+        Err(_) => tracing::warn!("when devices were last heard of could not be written"),
     }
 }
 

@@ -9,7 +9,8 @@ use axum::http::StatusCode;
 use beatcheck_wire::DeviceId;
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Requests that a device may make at once.
 pub const BURST: f64 = 120.0;
@@ -21,6 +22,8 @@ const SEGMENT_COST: f64 = 0.125;
 const MAX_BUCKETS: usize = 100_000;
 /// Requests worked on at one time, over all devices. Those that wait for something newer are not worked on.
 pub const MAX_IN_FLIGHT: usize = 256;
+/// How long a request waits for room, in line with the others. Who comes again later only makes the line longer.
+const ROOM_WITHIN: Duration = Duration::from_secs(5);
 /// Seconds after which one that found no room asks again.
 const BUSY_RETRY_S: u32 = 5;
 
@@ -79,6 +82,14 @@ impl Pace {
     }
 }
 
+/// A place among the requests that are worked on.
+pub(super) async fn room(places: &Semaphore) -> Result<SemaphorePermit<'_>, ApiError> {
+    match tokio::time::timeout(ROOM_WITHIN, places.acquire()).await {
+        Ok(Ok(place)) => Ok(place),
+        _ => Err(busy()),
+    }
+}
+
 /// The refusal when no room is left.
 pub(super) fn busy() -> ApiError {
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "the hub is busy: try again later").after(BUSY_RETRY_S)
@@ -86,8 +97,23 @@ pub(super) fn busy() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
-    use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_finds_no_room_waits_in_line_and_is_then_told_to_come_again() {
+        let places = Semaphore::new(1);
+        let first = room(&places).await.unwrap();
+        let began = tokio::time::Instant::now();
+        let refused = room(&places).await.unwrap_err();
+        assert_eq!((refused.status, refused.code), (StatusCode::SERVICE_UNAVAILABLE, "busy"));
+        assert_eq!((refused.retry_after_s, began.elapsed() >= ROOM_WITHIN), (Some(BUSY_RETRY_S), true));
+        let (second, ()) = tokio::join!(room(&places), async {
+            tokio::time::sleep(ROOM_WITHIN / 2).await;
+            drop(first);
+        });
+        assert!(second.is_ok());
+    }
 
     #[test]
     fn a_bucket_empties_and_fills() {

@@ -7,6 +7,7 @@ use super::pace::{self, MAX_IN_FLIGHT, Pace};
 use super::pieces::Pieces;
 use super::range::{Ranged, ranged};
 use super::repair::{self, MAX_ROWS_BYTES, MAX_SUMS_BYTES, SumsCache};
+use super::seen::Seen;
 use crate::enrol::Device;
 use crate::oidc::token_of_form;
 use crate::{Hub, HubError};
@@ -57,18 +58,20 @@ pub(crate) struct Shared {
     /// Places for requests that are worked on.
     pub(super) in_flight: Semaphore,
     pub(super) pace: Pace,
+    pub(super) seen: Seen,
     pub(super) sums: SumsCache,
     /// Set once the server stops: nobody is to be held any longer.
     pub(super) closing: watch::Sender<bool>,
 }
 
 impl Shared {
-    pub(super) fn new(hub: Hub) -> Self {
+    pub(super) fn new(hub: Hub, connections: usize) -> Self {
         Self {
             hub,
-            held: Semaphore::new(catch_up::MAX_HELD),
+            held: Semaphore::new((connections * catch_up::HELD_QUARTERS / 4).max(1)),
             in_flight: Semaphore::new(MAX_IN_FLIGHT),
             pace: Pace::default(),
+            seen: Seen::default(),
             sums: SumsCache::default(),
             closing: watch::channel(false).0,
         }
@@ -120,7 +123,7 @@ async fn gate(
     let mut asker = String::new();
     let answer = async {
         auth::check_protocol(request.headers())?;
-        let room = shared.in_flight.try_acquire().map_err(|_| pace::busy())?;
+        let room = pace::room(&shared.in_flight).await?;
         if path != ENROL && path != LOGOUT {
             let (hub, method, path) = (shared.hub.clone(), method.clone(), path.clone());
             let known = blocking(move || auth::admit(&hub, peer, &method, &path)).await?;
@@ -129,6 +132,7 @@ async fn gate(
                 Asker::Relay => "relay".into(),
             };
             if let Asker::Device(device) = &known {
+                shared.seen.note(device.id, shared.hub.now());
                 shared.pace.admit(device.id, request.uri().path().starts_with(SEGMENT))?;
                 request.extensions_mut().insert(device.clone());
             }

@@ -118,11 +118,15 @@ impl Http {
 
 impl Fixture {
     pub async fn start() -> Self {
+        Self::with_connections(None).await
+    }
+
+    pub async fn with_connections(connections: Option<usize>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(FixedClock::new(START.parse().unwrap()));
         let data = dir.path().join("hub");
         let hub = Hub::init(&data, &InitOptions { names: vec!["hub.test".into()] }, clock.clone()).unwrap();
-        let options = ServeOptions { listen: "127.0.0.1:0".parse().unwrap(), names: vec![] };
+        let options = ServeOptions { listen: "127.0.0.1:0".parse().unwrap(), names: vec![], connections };
         let server = Server::bind(hub.clone(), options).await.unwrap();
         let addr = server.local_addr();
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -1,25 +1,21 @@
 //! One device: enrols with a code, and hands in a batch of its account.
 
-use super::client::{Trust, broken};
+use crate::bench::phones::{self, Trust, broken};
 use crate::exit::Failure;
 use beatcheck_audit::{Asked, Consulted, ENTRY_FORMAT, Entry, EntryKind};
-use beatcheck_hub::{CompartmentInfo, EnrolFor, Hub};
+use beatcheck_hub::{CompartmentInfo, Hub};
 use beatcheck_model::{Outcome, Query, VehicleQuery};
-use beatcheck_wire::envelope::{self, DocKind};
 use beatcheck_wire::journal::{
     BATCH_VERSION, DeviceReport, Held, JournalBatch, JournalUpload, SealedEntry, genesis, link,
 };
-use beatcheck_wire::{DeviceId, Hash32, Root, enrol};
-use hyper::{Method, StatusCode};
+use beatcheck_wire::{DeviceId, Hash32, Root};
+use hyper::Method;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use rcgen::SigningKey;
-use rustls::pki_types::CertificateDer;
 
 /// Checks in the account that it hands in; with its enrolment and its unlocking, two entries more.
 const CHECKS: u64 = 4;
-/// Devices that one officer has had, so that an officer's page has something to show.
-const OF_ONE_OFFICER: u32 = 5;
 
 /// What is known of a device: enough to look at it.
 pub(super) struct Known {
@@ -37,63 +33,19 @@ pub(super) async fn begin(
     n: u32,
     compartments: Vec<CompartmentInfo>,
 ) -> Result<Known, Failure> {
-    let officer = format!("officer-{}", n / OF_ONE_OFFICER);
-    let code = {
-        let (hub, officer, asset) = (hub.clone(), officer.clone(), asset(n));
-        tokio::task::spawn_blocking(move || {
-            hub.enrol_code_for(&EnrolFor { officer: &officer, role: "patrol", asset: Some(&asset) })
-        })
-        .await
-        .map_err(broken)??
-        .code
-    };
-    let secret = enrol::EnrolCode::parse(&code).map_err(broken)?.secret;
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(broken)?;
-    let receipt = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(broken)?;
-    let csr = rcgen::CertificateParams::default().serialize_request(&key).map_err(broken)?;
-    let request = enrol::EnrolRequest {
-        version: enrol::VERSION,
-        secret,
-        csr: csr.der().to_vec(),
-        receipt_key: receipt.public_key_raw().to_vec(),
-        vault: "desk".into(),
-        attestation: key.sign(&enrol::attestation_challenge(&secret)).map_err(broken)?,
-        app_version: env!("CARGO_PKG_VERSION").into(),
-        asset: asset(n),
-        id_token: String::new(),
-    };
-    let mut stranger = trust.connect(port, None).await?;
-    let body = postcard::to_stdvec(&request).map_err(broken)?;
-    let answer = stranger.send(Method::POST, "/v1/enrol", &[], body).await?;
-    expect(answer.status, "enrolling", &answer.body)?;
-    let welcome: enrol::EnrolResponse = postcard::from_bytes(&answer.body).map_err(broken)?;
-
-    let unverified: Root = postcard::take_from_bytes(&welcome.root[envelope::OVERHEAD..]).map_err(broken)?.0;
-    let root: Root = envelope::open(DocKind::Root, &welcome.root, &[unverified.root_key]).map_err(broken)?;
-    let chain: Vec<CertificateDer<'static>> = welcome.certificates.into_iter().map(CertificateDer::from).collect();
-    let batch = account(&hub, &root, welcome.device, &officer, n, &compartments)?;
+    let phone = phones::enrol(hub.clone(), &trust, port, n).await?;
+    let batch = account(&hub, &phone.root, phone.id, &phone.officer, n, &compartments)?;
     let batch = postcard::to_stdvec(&batch).map_err(broken)?;
-    let signature = receipt.sign(&batch).map_err(broken)?;
+    let signature = phone.receipt.sign(&batch).map_err(broken)?;
     let upload = postcard::to_stdvec(&JournalUpload { batch, signature }).map_err(broken)?;
-    let mut own = trust.connect(port, Some((chain, &key))).await?;
+    let mut own = trust.connect(port, Some((phone.chain, &phone.key))).await?;
     let answer = own.send(Method::POST, "/v1/journal", &[], upload).await?;
-    expect(answer.status, "handing in an account", &answer.body)?;
-    Ok(Known { id: welcome.device, officer, reference: reference(n, CHECKS) })
-}
-
-fn asset(n: u32) -> String {
-    format!("BC-{n:05}")
+    phones::expect(answer.status, "handing in an account", &answer.body)?;
+    Ok(Known { id: phone.id, officer: phone.officer, reference: reference(n, CHECKS) })
 }
 
 fn reference(n: u32, check: u64) -> String {
     format!("F{n:05}-{check}")
-}
-
-fn expect(status: StatusCode, what: &str, body: &[u8]) -> Result<(), Failure> {
-    if status == StatusCode::OK {
-        return Ok(());
-    }
-    Err(Failure::new("io", format!("{what}: the hub said {status}: {}", String::from_utf8_lossy(body))))
 }
 
 /// Its account: enrolled, unlocked, some checks; and what it says of itself, of which one device in fifty has a problem.

@@ -4,19 +4,18 @@
 //! hands in a signed batch of its account over a connection with its own certificate. Then somebody logs in to the real
 //! console over HTTPS and asks for every page. All of it runs in this process, so client and hub share its processors.
 
-mod client;
 mod device;
 mod pages;
 
 use super::figure::{Figure, percentile, short};
 use super::job::{Job, make_up};
+use super::phones::{Trust, broken};
 use super::step::io;
 use super::{Setting, doing};
 use crate::exit::Failure;
 use crate::output::Screen;
 use beatcheck_fixtures::Spec;
 use beatcheck_hub::{FleetFilter, Hub, ServeOptions, Server, SystemClock};
-use client::{Trust, broken};
 use pages::{Page, World};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -89,7 +88,7 @@ async fn fleet(dir: &Path, devices: u32) -> Result<Taken, Failure> {
     let hub = Hub::open(&job.hub, Arc::new(SystemClock))?;
     let trust = Trust::of(&hub)?;
 
-    let server = Server::bind(hub.clone(), ServeOptions { listen: ANY, names: Vec::new() }).await?;
+    let server = Server::bind(hub.clone(), ServeOptions { listen: ANY, names: Vec::new(), connections: None }).await?;
     let port = server.local_addr().port();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(server.run(async {

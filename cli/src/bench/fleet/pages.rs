@@ -1,8 +1,8 @@
 //! The console, somebody who is logged in to it, and its pages.
 
 use super::ANY;
-use super::client::{Answer, Link, Trust, broken};
 use super::device::Known;
+use crate::bench::phones::{Answer, Link, Trust, broken};
 use crate::exit::Failure;
 use beatcheck_console::{ConsoleOptions, hash_password};
 use beatcheck_hub::{ConsoleRole, Hub, HubError};

@@ -15,8 +15,9 @@ const SCRUB_MS: u64 = 50;
 /// First and longest wait after a sync that failed.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Shortest time between two syncs of which the hub held none.
+/// Shortest time between two syncs of which the hub held none; one that has no room to hold any is asked ever less often.
 const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST_UNHELD: Duration = Duration::from_secs(30);
 /// Time after a sync that left something for another network, or that a compartment failed in: the hub would not hold a
 /// question about it, and each costs bytes.
 const UNFINISHED: Duration = Duration::from_secs(60);
@@ -44,7 +45,7 @@ impl Device {
     ) -> Result<(), ClientError> {
         let link = Link::new(self)?;
         let hold_s = if options.hold_s == 0 { MAX_HOLD_S } else { options.hold_s.min(MAX_HOLD_S) };
-        let (mut first, mut wait) = (true, FIRST_WAIT);
+        let (mut first, mut wait, mut unheld) = (true, FIRST_WAIT, SHORTEST);
         let halt = self.halting.listen();
         let stop = || stop() || halt.has_come();
         while !stop() {
@@ -68,11 +69,16 @@ impl Device {
                 first = true;
                 pause
             } else {
+                let took = began.elapsed();
+                // It was to wait, had nothing new, and did not wait: it holds as many already as it can.
+                let no_room = !first && report.compartments.is_empty() && took < Duration::from_secs(hold_s.into()) / 2;
                 (first, wait) = (false, FIRST_WAIT);
                 if report.compartments.is_empty() {
                     self.scrub(SCRUB_MS, false)?;
                 }
-                if report.complete { SHORTEST.saturating_sub(began.elapsed()) } else { UNFINISHED }
+                let short = if no_room { unheld } else { SHORTEST };
+                unheld = if no_room { (unheld * 2).min(LONGEST_UNHELD) } else { SHORTEST };
+                if report.complete { short.saturating_sub(began.elapsed()) } else { UNFINISHED }
             };
             self.wait(pause, &stop)?;
         }
