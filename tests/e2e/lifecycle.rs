@@ -87,11 +87,14 @@ fn a_first_sync_that_is_cancelled_anywhere_goes_on_later() {
             let device = Arc::clone(&device);
             move || device.sync()
         });
-        for _ in 0..=after {
+        // Begun, and so much further.
+        until(&device, |e| matches!(e, SyncEvent::Connecting));
+        for _ in 0..after {
             let _ = device.next_events(1, 5);
         }
         device.cancel_sync();
         let report = syncing.join().unwrap().unwrap();
+        let _ = device.next_events(1000, 0);
         cancelled += u32::from(report.fault.is_some_and(|f| f.code == "cancelled"));
         if report.complete {
             break;

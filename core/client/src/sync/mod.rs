@@ -42,6 +42,9 @@ use tokio::sync::mpsc;
 
 /// Events that wait for the machine, at most: a fast link waits for a slow disk.
 const QUEUE: usize = 64;
+/// Tries for the staging area, and the time between them.
+const STAGING_TRIES: u32 = 5;
+const STAGING_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
 /// Frames of the largest segment.
 const MAX_FRAMES: u16 = (beatcheck_wire::segment::MAX_SEGMENT / beatcheck_wire::segment::FRAME) as u16;
 
@@ -117,6 +120,19 @@ impl Device {
         self.sync_over(&Link::new(self)?, options, progress)
     }
 
+    /// The staging area, which one sync has at a time, of all processes. One that has just ended may hold its lock a moment
+    /// longer: a process that was started meanwhile has inherited it until its program begins.
+    fn staging(&self) -> Result<Staging, ClientError> {
+        let key = keyring::key(&self.ring().keys.staging);
+        for _ in 0..STAGING_TRIES {
+            match Staging::open(&self.home.staging(), &key) {
+                Err(StoreError::Busy) => std::thread::sleep(STAGING_AGAIN),
+                other => return Ok(other?),
+            }
+        }
+        Err(ClientError::SyncRunning)
+    }
+
     fn sync_over(
         &self,
         link: &Link,
@@ -138,11 +154,7 @@ impl Device {
             return Ok(SyncReport { fault, ask_again_s: patience, journal_pending, ..SyncReport::default() });
         }
         progress(SyncProgress::Connecting);
-        let staging_key = keyring::key(&self.ring().keys.staging);
-        let staging = Arc::new(Staging::open(&self.home.staging(), &staging_key).map_err(|e| match e {
-            StoreError::Busy => ClientError::SyncRunning,
-            other => other.into(),
-        })?);
+        let staging = Arc::new(self.staging()?);
         self.sweep_records();
         let transport = Arc::clone(&link.transport);
         let before = transport.meter.now();
