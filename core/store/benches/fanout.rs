@@ -42,7 +42,7 @@ fn one_file(
     numbers().for_each(|n| digest.add(&canonical(&record(make(n))).unwrap()));
     let rows = numbers().count() as u64;
     let expect = Checkpoint { watermark: 1, manifest_version: 1, digest: digest.finish(), rows, unsearchable: 0 };
-    Compartment::build(path, &key(1), kind, &mut numbers().map(|n| Ok(make(n))), &expect, &mut |_| ()).unwrap()
+    Compartment::build(path, &key(1), kind, &mut numbers().map(|n| Ok(make(n))), &expect, &mut |_| true).unwrap()
 }
 
 fn shelf(dir: &Path, kind: RecordKind, make: fn(u32) -> Change, files: u8, rows: u32) -> Shelf {

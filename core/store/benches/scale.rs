@@ -98,7 +98,7 @@ fn loaded(dir: &std::path::Path, kind: RecordKind, n: u32, make: fn(u32) -> Chan
     let expect = timed("digest alone", || expected(n, make));
     let path = dir.join(kind.as_str());
     let out = timed(&format!("build {n} of {}", kind.as_str()), || {
-        Compartment::build(&path, &key(1), kind, &mut (0..n).map(|i| Ok(make(i))), &expect, &mut |_| ()).unwrap()
+        Compartment::build(&path, &key(1), kind, &mut (0..n).map(|i| Ok(make(i))), &expect, &mut |_| true).unwrap()
     });
     let rows: u64 = (0..n).map(|i| row_bytes(make(i))).sum();
     let (file, n) = (path.metadata().unwrap().len() as f64, f64::from(n));

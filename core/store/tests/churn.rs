@@ -114,7 +114,7 @@ fn answers_are_those_of_a_fresh_build(
     let left: Vec<Change> = published.rows.values().map(|r| upsert(published.watermark, r.clone())).collect();
     let expect = published.checkpoint();
     let fresh =
-        Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&left), &expect, &mut |_| ()).unwrap();
+        Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&left), &expect, &mut |_| true).unwrap();
     let shelves = [moved, fresh].map(|c| {
         let shelf = Shelf::new();
         shelf.put(compartment(1), Arc::new(c));

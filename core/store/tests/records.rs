@@ -186,7 +186,7 @@ fn deltas_equal_fresh(kind: RecordKind, batches: &[Vec<Change>], warm: bool) {
     let last: Vec<Change> = published.rows.values().map(|r| upsert(published.watermark, r.clone())).collect();
     let expect = published.checkpoint();
     let fresh =
-        Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&last), &expect, &mut |_| ()).unwrap();
+        Compartment::build(&dir.path().join("f"), &key(1), kind, &mut stream(&last), &expect, &mut |_| true).unwrap();
     let fresh = shelf(fresh);
     for c in [moved, leap, at_once] {
         same_answers(&shelf(c), &fresh);
@@ -248,14 +248,31 @@ fn a_build_that_fails_leaves_no_file() {
     let changes = [upsert(1, vehicle(1, 1, "AB10CDE", ""))];
     let wrong = Checkpoint { rows: 2, ..Published::of(&changes).checkpoint() };
     let kind = RecordKind::Vehicle;
-    let refused = Compartment::build(&path, &key(1), kind, &mut stream(&changes), &wrong, &mut |_| ());
+    let refused = Compartment::build(&path, &key(1), kind, &mut stream(&changes), &wrong, &mut |_| true);
     assert!(matches!(refused, Err(StoreError::DigestMismatch)));
     let mut cut = stream(&changes).chain([Err(StoreError::Closed)]);
     let expect = Published::of(&changes).checkpoint();
-    assert!(Compartment::build(&path, &key(1), kind, &mut cut, &expect, &mut |_| ()).is_err());
+    assert!(Compartment::build(&path, &key(1), kind, &mut cut, &expect, &mut |_| true).is_err());
     let of_persons =
-        Compartment::build(&path, &key(1), RecordKind::Person, &mut stream(&changes), &expect, &mut |_| ());
+        Compartment::build(&path, &key(1), RecordKind::Person, &mut stream(&changes), &expect, &mut |_| true);
     assert!(matches!(of_persons, Err(StoreError::Wire(_))));
+    // Called off: while rows come, and at each of the moments in which indexes are written.
+    let mut asked = 0;
+    let whole = Compartment::build(&path, &key(1), kind, &mut stream(&changes), &expect, &mut |_| {
+        asked += 1;
+        true
+    });
+    drop(whole.unwrap());
+    assert!(asked > 3, "{asked}");
+    for at in 1..=asked {
+        let mut n = 0;
+        let called_off = Compartment::build(&path, &key(1), kind, &mut stream(&changes), &expect, &mut |_| {
+            n += 1;
+            n < at
+        });
+        assert!(matches!(called_off, Err(StoreError::CalledOff)), "{at} of {asked}");
+        assert!(Compartment::file_paths(&path).iter().all(|p| !p.exists()));
+    }
     assert!(Compartment::file_paths(&path).iter().all(|p| !p.exists()));
 }
 

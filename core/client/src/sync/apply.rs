@@ -174,9 +174,13 @@ impl Worker<'_> {
         let device = self.device;
         let (file, file_key): ([u8; 16], [u8; 32]) = (device.env.random()?, device.env.random()?);
         let of = m.rows;
-        // The store says how often: now and then, and at the end.
+        // The store says how often: now and then, and with the same number while it writes indexes.
+        let mut told = None;
         let mut progress = |rows: u64| {
-            self.tell(Note::Progress(SyncProgress::Applying { compartment: name.to_owned(), rows, of }));
+            if told.replace(rows) != Some(rows) {
+                self.tell(Note::Progress(SyncProgress::Applying { compartment: name.to_owned(), rows, of }));
+            }
+            !self.halt.has_come()
         };
         let path = device.home.record_file(&file);
         let fresh = Compartment::build(&path, &keyring::key(&file_key), m.kind, rows, expect, &mut progress)?;

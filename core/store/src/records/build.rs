@@ -20,8 +20,11 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-/// Changes between two calls of `progress`.
+/// Changes between two calls of `progress`, and keys of an index.
 const PROGRESS_EVERY: u64 = 4096;
+
+/// Whether it is to go on: asked now and then, so that whoever wants it no longer does not wait for all of it.
+type Going<'a> = &'a mut dyn FnMut() -> Result<(), StoreError>;
 
 pub(super) fn build(
     path: &Path,
@@ -29,8 +32,9 @@ pub(super) fn build(
     kind: RecordKind,
     changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
     expect: &Checkpoint,
-    progress: &mut dyn FnMut(u64),
+    progress: &mut dyn FnMut(u64) -> bool,
 ) -> Result<(), StoreError> {
+    let mut heard = |read| if progress(read) { Ok(()) } else { Err(StoreError::CalledOff) };
     let conn = db::connect(path, key, Role::Bulk, true)?;
     conn.execute_batch("BEGIN")?;
     conn.execute_batch(include_str!("../../migrations/records.sql"))?;
@@ -46,15 +50,16 @@ pub(super) fn build(
         read += 1;
         if read % PROGRESS_EVERY == 0 {
             files::write_out(path)?;
-            progress(read);
+            heard(read)?;
         }
     }
-    progress(read);
-    let digest = load.finish(&conn, kind, path)?;
+    let digest = load.finish(&conn, kind, path, &mut || heard(read))?;
     if digest.1 != expect.digest || digest.2 != expect.rows {
         return Err(StoreError::DigestMismatch);
     }
+    heard(read)?;
     conn.execute_batch(include_str!("../../migrations/records_after_load.sql"))?;
+    heard(read)?;
     pool::set_meta(&conn, "kind", kind.as_str().as_bytes())?;
     pool::set_meta(&conn, "digest", &digest.0)?;
     conn.pragma_update(None, "user_version", SCHEMA)?;
@@ -179,7 +184,9 @@ impl Load {
         conn: &Connection,
         kind: RecordKind,
         path: &Path,
+        going: Going<'_>,
     ) -> Result<(Vec<u8>, Hash32, u64), StoreError> {
+        going()?;
         let rows = self.ids.len() as u64;
         (self.ids, self.names) = (HashMap::new(), None);
         let dead = std::mem::take(&mut self.dead);
@@ -191,7 +198,7 @@ impl Load {
             ("ident", self.ident),
             ("link", self.link),
         ] {
-            run.write(conn, table, &dead)?;
+            run.write(conn, table, &dead, going)?;
             files::write_out(path)?;
         }
         self.birth.retain(|(rid, _)| !dead.contains(rid));
@@ -203,11 +210,11 @@ impl Load {
         births::write(conn, &self.birth)?;
         self.placed.retain(|p| !dead.contains(&(*p as u32)));
         self.placed.sort_unstable();
-        write_places(conn, &self.placed, self.places)?;
+        write_places(conn, &self.placed, self.places, going)?;
         self.placed = Vec::new();
         self.posting.retain(|p| !dead.contains(&(*p as u32)));
         self.posting.sort_unstable();
-        write_postings(conn, &self.posting, self.vocab)?;
+        write_postings(conn, &self.posting, self.vocab, going)?;
         Ok((self.digest.to_bytes(), self.digest.finish(), rows))
     }
 }
@@ -239,9 +246,15 @@ impl Names {
     }
 }
 
-fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<Token, u32>) -> Result<(), StoreError> {
+fn write_postings(
+    conn: &Connection,
+    posting: &[u64],
+    vocab: HashMap<Token, u32>,
+    going: Going<'_>,
+) -> Result<(), StoreError> {
     let mut bearers = vec![0_u32; vocab.len() + 1];
-    for run in posting.chunk_by(|a, b| a >> 32 == b >> 32 && block(*a) == block(*b)) {
+    for (n, run) in (0..).zip(posting.chunk_by(|a, b| a >> 32 == b >> 32 && block(*a) == block(*b))) {
+        now_and_then(n, going)?;
         let Some(first) = run.first() else { continue };
         let tid = first >> 32;
         bearers[tid as usize] += run.len() as u32;
@@ -254,7 +267,8 @@ fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<Token, u32>
     }
     let mut vocab: Vec<(Token, u32)> = vocab.into_iter().filter(|(_, tid)| bearers[*tid as usize] > 0).collect();
     vocab.sort_unstable_by_key(|(_, tid)| *tid);
-    for ((role, token), tid) in vocab {
+    for (n, ((role, token), tid)) in (0..).zip(vocab) {
+        now_and_then(n, going)?;
         let phonetic = beatcheck_search::phonetic_key(&token);
         conn.prepare_cached("INSERT INTO vocab(tid,token,role,phonetic,bearers) VALUES(?1,?2,?3,?4,?5)")?.execute((
             tid,
@@ -268,10 +282,16 @@ fn write_postings(conn: &Connection, posting: &[u64], vocab: HashMap<Token, u32>
 }
 
 /// By key, so that the table is filled in its order.
-fn write_places(conn: &Connection, placed: &[u64], places: HashMap<String, u32>) -> Result<(), StoreError> {
+fn write_places(
+    conn: &Connection,
+    placed: &[u64],
+    places: HashMap<String, u32>,
+    going: Going<'_>,
+) -> Result<(), StoreError> {
     let mut places: Vec<(String, u32)> = places.into_iter().collect();
     places.sort_unstable();
-    for (key, number) in places {
+    for (n, (key, number)) in (0..).zip(places) {
+        now_and_then(n, going)?;
         let from = placed.partition_point(|p| *p >> 32 < u64::from(number));
         let to = from + placed[from..].partition_point(|p| *p >> 32 == u64::from(number));
         for run in placed[from..to].chunk_by(|a, b| block(*a) == block(*b)) {
@@ -285,6 +305,10 @@ fn write_places(conn: &Connection, placed: &[u64], places: HashMap<String, u32>)
         }
     }
     Ok(())
+}
+
+fn now_and_then(n: u64, going: Going<'_>) -> Result<(), StoreError> {
+    if n.is_multiple_of(PROGRESS_EVERY) { going() } else { Ok(()) }
 }
 
 fn block(posting: u64) -> i64 {
@@ -310,7 +334,13 @@ impl TextRun {
         Ok(())
     }
 
-    fn write(mut self, conn: &Connection, table: &str, dead: &HashSet<u32>) -> Result<(), StoreError> {
+    fn write(
+        mut self,
+        conn: &Connection,
+        table: &str,
+        dead: &HashSet<u32>,
+        going: Going<'_>,
+    ) -> Result<(), StoreError> {
         if self.entries.is_empty() {
             return Ok(());
         }
@@ -318,7 +348,8 @@ impl TextRun {
         self.entries.retain(|e| !dead.contains(&e.2));
         self.entries.sort_unstable_by(|a, b| key(a).cmp(key(b)).then(a.2.cmp(&b.2)));
         let mut insert = conn.prepare(&format!("INSERT INTO {table}(key,rid) VALUES(?1,?2)"))?;
-        for e in &self.entries {
+        for (n, e) in (0..).zip(&self.entries) {
+            now_and_then(n, going)?;
             insert.execute((key(e), e.2))?;
         }
         Ok(())

@@ -152,11 +152,12 @@ impl Compartment {
     /// Builds a new generation from a snapshot and, if they follow in the same stream, the deltas since.
     ///
     /// `path` must belong to nobody: what is there is removed. A later change to a record replaces an earlier one, a
-    /// patch changes it, and a deletion takes it away. `progress` hears the number of changes read, now and then and at the end. Uses memory in
-    /// proportion to the number of rows (some 150 B for each), not to their size.
+    /// patch changes it, and a deletion takes it away. `progress` hears the number of changes read, now and then, and again while
+    /// the indexes are written; with `false` it calls all off. Uses memory in proportion to the number of rows (some 150 B for each), not to their size.
     ///
     /// # Errors
     /// [`StoreError::DigestMismatch`] if the rows are not those of `expect`, or a patch or deletion does not name one row;
+    /// [`StoreError::CalledOff`] if `progress` said so;
     /// the stream's own error, or a failed write.
     /// The file is then gone.
     pub fn build(
@@ -165,7 +166,7 @@ impl Compartment {
         kind: RecordKind,
         changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
         expect: &Checkpoint,
-        progress: &mut dyn FnMut(u64),
+        progress: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Self, StoreError> {
         crate::assert_sqlite_version()?;
         files::shred_file(path)?;

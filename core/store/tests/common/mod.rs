@@ -144,7 +144,7 @@ pub fn stream(changes: &[Change]) -> impl Iterator<Item = Result<Change, StoreEr
 
 pub fn build(path: &Path, kind: RecordKind, changes: &[Change]) -> Result<Compartment, StoreError> {
     let expect = Published::of(changes).checkpoint();
-    Compartment::build(path, &key(1), kind, &mut stream(changes), &expect, &mut |_| ())
+    Compartment::build(path, &key(1), kind, &mut stream(changes), &expect, &mut |_| true)
 }
 
 /// All of it is what its checkpoint says, and is found by its keys.

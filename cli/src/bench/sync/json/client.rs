@@ -257,7 +257,7 @@ fn write(
         unsearchable: 0,
     };
     let path = home.join(format!("{}.db", source.kind.as_str()));
-    let built = Compartment::build(&path, &Key::new([7; 32]), source.kind, &mut changes, &expect, &mut |_| ());
+    let built = Compartment::build(&path, &Key::new([7; 32]), source.kind, &mut changes, &expect, &mut |_| true);
     match (built, failed) {
         (_, Some(e)) => Err(e),
         (Err(e), None) => Err(Failure::new("store", format!("the alternative's store: {e}"))),
