@@ -2,6 +2,7 @@
 
 use crate::support::{List, PURPOSE, TestHub, check, events, sync};
 use beatcheck::{Outcome, PersonQuery, SyncEvent};
+use std::collections::BTreeSet;
 
 fn told(device: &beatcheck::Device) -> Vec<String> {
     let mut out = Vec::new();
@@ -77,4 +78,48 @@ fn a_person_who_appears_is_told() {
     hub.publish(&list.row(&row));
     let late = sync(&device).late_hits;
     assert_eq!((late.len(), late[0].change.as_str()), (1, "appeared"));
+}
+
+/// A sync that is broken off does not ask hundreds of questions again first: a pause would wait for it. The next one does, though
+/// it brings nothing itself, and goes on where the other was.
+#[test]
+fn a_sync_that_is_broken_off_leaves_late_hits_to_the_next() {
+    const ASKED: usize = 200;
+    let hub = TestHub::start();
+    let mark = |n: usize| format!("LA{n:03}TE");
+    let list = List::vehicles("cars", "cars").car("AA11AAA", "Red");
+    hub.publish(&list);
+    let device = hub.enrol("phone");
+    sync(&device);
+    for n in 0..ASKED {
+        assert_eq!(check(&device, &mark(n)).outcome, Outcome::NoTrace);
+    }
+    // Who breaks it off may come too late: then it is tried again, with another change.
+    let first = ["Blue", "Grey", "White", "Black", "Green"].into_iter().find_map(|colour| {
+        hub.publish(&(0..ASKED).fold(list.clone(), |l, n| l.car(&mark(n), colour)));
+        let _ = device.next_events(1000, 0);
+        let report = std::thread::scope(|s| {
+            let syncing = s.spawn(|| device.sync().unwrap());
+            // Applied, and not yet at its end.
+            while !device.next_events(1, 60_000).iter().any(|e| matches!(e, SyncEvent::Usable { .. })) {}
+            device.cancel_sync();
+            syncing.join().unwrap()
+        });
+        assert!(report.complete || report.fault.as_ref().is_some_and(|f| f.code == "cancelled"), "{report:?}");
+        (report.late_hits.len() < ASKED).then_some(report)
+    });
+    let first = first.expect("all were told, each time: this shows nothing");
+    assert_eq!((first.compartments.len(), first.complete), (1, false));
+    let mut told: BTreeSet<String> = first.late_hits.iter().map(|l| l.reference.clone()).collect();
+    // From another process, even.
+    drop(device);
+    let device = hub.reopen("phone").unwrap();
+    let second = device.sync().unwrap();
+    assert!(second.complete && second.fault.is_none(), "{second:?}");
+    assert!(second.compartments.is_empty(), "it brings nothing");
+    assert!(second.late_hits.iter().all(|l| told.insert(l.reference.clone())), "twice");
+    assert_eq!(told.len(), ASKED);
+    // What it put on record is sent by the one after it.
+    assert_eq!(sync(&device).late_hits, []);
+    assert_eq!(events(&hub.account(&device.status().unwrap().device), "late_hit").len() % ASKED, 0);
 }

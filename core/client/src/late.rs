@@ -5,7 +5,8 @@ use crate::ClientError;
 use crate::account::Line;
 use crate::check::Found;
 use crate::cover;
-use crate::device::{Device, View, Why};
+use crate::device::{Device, View, Why, decode, doc, encode};
+use crate::halt::Halt;
 use crate::on_record::shown;
 use crate::question::{ToldAnswer, ToldQuestion};
 use crate::status::LateHit;
@@ -29,16 +30,43 @@ struct Late {
 }
 
 impl Device {
-    /// Asks again what was asked within policy's window; what has changed is put on record and returned.
-    pub(crate) fn watch_late_hits(&self, view: &Arc<View>, now: Timestamp) -> Result<Vec<LateHit>, ClientError> {
+    /// Notes that what is held is about to change, so that what was asked is to be asked again: also if this process does not
+    /// live to do it.
+    pub(crate) fn owe_late_hits(&self) -> Result<(), ClientError> {
+        if self.late_hits_owed()? == Some(u64::MAX) {
+            return Ok(());
+        }
+        Ok(self.state.put_all(&[(doc::LATE_OWED, Some(&encode(&u64::MAX)?))])?)
+    }
+
+    fn late_hits_owed(&self) -> Result<Option<u64>, ClientError> {
+        self.state.get(doc::LATE_OWED)?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Asks again what was asked within policy's window, if what is held has changed; what has changed in an answer is put on
+    /// record and returned. When `halt` comes, the rest is left to the next time: thousands of questions take seconds, and a
+    /// pause waits for this.
+    pub(crate) fn watch_late_hits(
+        &self,
+        view: &Arc<View>,
+        now: Timestamp,
+        halt: &Halt,
+    ) -> Result<Vec<LateHit>, ClientError> {
+        // Locked, it could look at nothing, and would find everything unchanged.
+        let Some(below) = self.late_hits_owed()?.filter(|_| self.is_unlocked()) else { return Ok(Vec::new()) };
         let hours = view.policy.as_ref().map_or(0, |p| i64::from(p.limits.late_hit_hours));
         let since = now.plus_secs(-hours * 3600);
         self.journal.purge_told(since)?;
         self.journal.purge_asked(now.plus_secs(-crate::usage::COUNTED_S))?;
         let ids: BTreeMap<String, String> =
             view.grant.iter().flat_map(|g| &g.compartments).map(|c| (c.name.clone(), c.id.to_string())).collect();
-        let mut late = Vec::new();
-        for (seq, told) in self.journal.told_since(since, MAX_REASKED)? {
+        let (mut late, mut left) = (Vec::new(), None);
+        for (seq, told) in self.journal.told_since(since, below, MAX_REASKED)? {
+            if halt.has_come() {
+                // This one and those before it.
+                left = Some(encode(&(seq + 1))?);
+                break;
+            }
             if let Some(l) = self.compare(view, seq, &told, now, &ids) {
                 late.push(l);
             }
@@ -64,6 +92,7 @@ impl Device {
             let Late { reference, asked, change, text, .. } = l;
             out.push(LateHit { reference, asked, at: now, change: change.into(), text, audit_seq });
         }
+        self.state.put_all(&[(doc::LATE_OWED, left.as_deref())])?;
         Ok(out)
     }
 

@@ -84,6 +84,8 @@ pub(crate) mod doc {
     pub(crate) const SPENT: &str = "spent";
     pub(crate) const ATTEMPTS: &str = "attempts";
     pub(crate) const GRANT_OWED: &str = "grant_owed";
+    /// The journal's number below which questions are still to be asked again, because what is held has changed since.
+    pub(crate) const LATE_OWED: &str = "late_owed";
     pub(crate) const MANAGED: &str = "managed";
     pub(crate) const GLASS: &str = "glass";
 }

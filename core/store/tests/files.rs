@@ -218,12 +218,14 @@ fn late_hits_and_what_was_told_are_kept_until_purged() {
         .append(3, &mut |i, _| Ok(Made { sealed: vec![0], told: (i != 1).then(|| told(i as i64)), ..Made::default() }))
         .unwrap();
     journal.ack(3).unwrap();
-    let seqs = |since| journal.told_since(Timestamp(since), 10).unwrap().iter().map(|t| t.0).collect::<Vec<_>>();
+    let seqs =
+        |since| journal.told_since(Timestamp(since), u64::MAX, 10).unwrap().iter().map(|t| t.0).collect::<Vec<_>>();
     assert_eq!(seqs(0), [3, 1]);
-    assert_eq!(journal.told_since(Timestamp(0), 1).unwrap().len(), 1);
+    assert_eq!(journal.told_since(Timestamp(0), u64::MAX, 1).unwrap().len(), 1);
+    assert_eq!(journal.told_since(Timestamp(0), 3, 10).unwrap()[0].0, 1, "below the third");
     assert!(journal.update_told(3, "changed").unwrap());
     assert!(!journal.update_told(2, "changed").unwrap());
-    assert_eq!(journal.told_since(Timestamp(2), 10).unwrap()[0].1.told_json, "changed");
+    assert_eq!(journal.told_since(Timestamp(2), u64::MAX, 10).unwrap()[0].1.told_json, "changed");
     let row = |n: i64| LateHitRow {
         seq: 3,
         reference: "R2".into(),

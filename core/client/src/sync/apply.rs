@@ -113,6 +113,9 @@ impl Worker<'_> {
             now: Vec::new().into_iter(),
             damaged,
         };
+        if route.kind != RouteKind::Touch {
+            device.owe_late_hits()?;
+        }
         let open = device.shelf.get(&m.compartment);
         let counts = match (route.kind, open) {
             (RouteKind::Touch, Some(open)) => {

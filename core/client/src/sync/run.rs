@@ -232,7 +232,15 @@ impl<'a> Run<'a> {
         }
         consulted.iter_mut().for_each(|c| c.state = "held".into());
         self.device.account(&view, now, vec![Line::of(EntryKind::Synced { consulted })])?;
-        for hit in self.device.watch_late_hits(&view, now)? {
+        self.late_hits()
+    }
+
+    /// What is owed since something has changed, now or in a sync that was broken off.
+    fn late_hits(&mut self) -> Result<(), ClientError> {
+        if self.device.is_wiped() {
+            return Ok(());
+        }
+        for hit in self.device.watch_late_hits(&self.device.view(), self.device.now(), &self.worker.halt)? {
             (self.progress)(SyncProgress::LateHit(hit.clone()));
             self.report.late_hits.push(hit);
         }
@@ -254,7 +262,7 @@ impl<'a> Run<'a> {
             self.device.reload()?;
             tokio::task::block_in_place(|| self.after_changes())?;
         }
-        Ok(())
+        tokio::task::block_in_place(|| self.late_hits())
     }
 
     /// A compartment was fetched anew because it could not be mended row by row: noted, and in the account.

@@ -7,16 +7,17 @@ use crate::db::{int, uint};
 use beatcheck_model::Timestamp;
 
 impl Journal {
-    /// What was told at or after `since`, latest first, at most `limit`; each with the number of its entry.
+    /// What was told at or after `since` in entries with numbers below `below`, latest first, at most `limit`; each with the
+    /// number of its entry.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] or [`StoreError::Sqlite`].
-    pub fn told_since(&self, since: Timestamp, limit: usize) -> Result<Vec<(u64, Told)>, StoreError> {
+    pub fn told_since(&self, since: Timestamp, below: u64, limit: usize) -> Result<Vec<(u64, Told)>, StoreError> {
         let inner = self.inner();
         let mut statement = inner.conn.prepare_cached(
-            "SELECT seq,reference,at,query,told FROM told WHERE at>=?1 ORDER BY at DESC,seq DESC LIMIT ?2",
+            "SELECT seq,reference,at,query,told FROM told WHERE at>=?1 AND seq<?2 ORDER BY seq DESC LIMIT ?3",
         )?;
-        let rows = statement.query_map((since.0, i64::try_from(limit).unwrap_or(i64::MAX)), |r| {
+        let rows = statement.query_map((since.0, int(below), i64::try_from(limit).unwrap_or(i64::MAX)), |r| {
             let told =
                 Told { reference: r.get(1)?, at: Timestamp(r.get(2)?), query_json: r.get(3)?, told_json: r.get(4)? };
             Ok((uint(r, 0)?, told))
