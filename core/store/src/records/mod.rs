@@ -157,9 +157,7 @@ impl Compartment {
     ///
     /// # Errors
     /// [`StoreError::DigestMismatch`] if the rows are not those of `expect`, or a patch or deletion does not name one row;
-    /// [`StoreError::CalledOff`] if `progress` said so;
-    /// the stream's own error, or a failed write.
-    /// The file is then gone.
+    /// [`StoreError::CalledOff`] if `progress` said so; the stream's own error, or a failed write. The file is then gone.
     pub fn build(
         path: &Path,
         key: &Key,
