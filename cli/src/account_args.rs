@@ -193,7 +193,8 @@ pub(crate) struct VerifyArgs {
 /// `hub account retain`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  beatcheck hub account retain --data hub --by nightly\n\n\
-    Run it daily. Entries that do not verify are not dropped.")]
+    `hub serve` does it by itself, at its start and daily; this is for where the audit key is kept elsewhere. Entries that do not \
+    verify are not dropped.")]
 pub(crate) struct RetainArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,

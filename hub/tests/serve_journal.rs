@@ -4,7 +4,7 @@
 mod serve_common;
 
 use beatcheck_audit::{Asked, Entry, EntryKind};
-use beatcheck_hub::JournalFilter;
+use beatcheck_hub::{JournalFilter, Look};
 use beatcheck_model::{Outcome, Query, VehicleQuery};
 use beatcheck_wire::Hash32;
 use beatcheck_wire::journal::{Held, JournalAck, JournalBatch, JournalUpload, SealedEntry, genesis, link};
@@ -167,5 +167,32 @@ async fn a_revoked_or_wiped_device_still_hands_in_its_account() {
     let status = fx.hub.status().unwrap();
     assert_eq!((status.devices[0].state, status.devices[0].acked_seq), ("wiped", 1));
     assert!(serde_json::to_string(&status).unwrap().contains("\"rejects\":0"));
+    fx.stop().await;
+}
+
+/// Nobody has to remember to: a server drops what policy does not keep when it starts, and daily from then on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_drops_what_policy_does_not_keep() {
+    let mut fx = Fixture::start().await;
+    let device = fx.enrol("o").await;
+    assert_eq!(acked(&device, &batch(&device, genesis(device.id), &entries(&device, 3))).await, 3);
+    let kept = |fx: &Fixture| fx.hub.journal(&JournalFilter::default()).unwrap().len();
+    fx.wait(3 * 24 * 3600);
+    fx.restart().await;
+    fx.stop().await;
+    assert_eq!(kept(&fx), 3, "without a policy all is kept");
+    fx.hub
+        .policy_set("[roles.patrol]\ncompartments = ['*']\npurposes = ['warrant']\n[limits]\njournal_keep_days = 2\n")
+        .unwrap();
+    fx.restart().await;
+    while kept(&fx) > 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let look = Look { account: "ada", role: "", officer: "", action: "looks", subject: "", reason: "a test" };
+    let by = fx.hub.note_look(&look).unwrap();
+    let looks = fx.hub.looks(&by, &Default::default()).unwrap();
+    let look = looks.rows.iter().find(|l| l.action == "retain").unwrap();
+    assert_eq!((look.account.as_str(), look.reason.as_str()), ("the hub, by policy", "older than 2 days"));
+    assert!(fx.hub.verify_journal().unwrap().iter().all(|c| c.unbroken));
     fx.stop().await;
 }

@@ -6,6 +6,7 @@
 
 mod auth;
 mod catch_up;
+mod chores;
 mod error;
 mod pace;
 mod pieces;
@@ -46,7 +47,6 @@ const STRANGER_AGE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(20 * 60);
 /// The same at shutdown.
 const SHUTDOWN_DRAIN: Duration = Duration::from_secs(10);
-const HEAD_CHECK: Duration = Duration::from_secs(60);
 const MAX_STREAMS: u32 = 64;
 
 /// Where and as what to serve.
@@ -104,7 +104,7 @@ impl Server {
     pub async fn bind(hub: Hub, options: ServeOptions) -> Result<Self, HubError> {
         let connections = room::connections(options.connections)?;
         let tls = acceptor(&hub, &options.names).await?;
-        refresh_head(hub.clone()).await;
+        chores::refresh_head(hub.clone()).await;
         let failed = || HubError::io(format!("listening on {}", options.listen));
         let listener = TcpListener::bind(options.listen).await.map_err(failed())?;
         let address = listener.local_addr().map_err(failed())?;
@@ -131,9 +131,10 @@ impl Server {
         let router = routes::router(Arc::clone(&shared));
         let places = Arc::new(Semaphore::new(connections));
         let (stop, stopped) = watch::channel(());
-        let heads = tokio::spawn(keep_head_fresh(hub.clone()));
+        let heads = tokio::spawn(chores::keep_head_fresh(hub.clone()));
         let others = tokio::spawn(catch_up::watch_other_processes(hub.clone()));
-        let contacts = tokio::spawn(write_contacts(Arc::clone(&shared)));
+        let contacts = tokio::spawn(chores::write_contacts(Arc::clone(&shared)));
+        let retention = tokio::spawn(chores::retain(hub.clone()));
         let mut made = Instant::now();
         let mut shutdown = pin!(shutdown);
         loop {
@@ -166,6 +167,7 @@ impl Server {
         heads.abort();
         others.abort();
         contacts.abort();
+        retention.abort();
         // Those who are held are answered, rather than waited for.
         shared.closing.send_replace(true);
         drop(listener);
@@ -173,7 +175,7 @@ impl Server {
         let _ = stop.send(());
         // Every connection holds a receiver; the channel closes with the last of them.
         let _ = tokio::time::timeout(SHUTDOWN_DRAIN, stop.closed()).await;
-        write_down(&shared).await;
+        chores::write_down(&shared).await;
         tracing::info!("stopped serving");
     }
 }
@@ -224,48 +226,5 @@ async fn connection(socket: TcpStream, tls: TlsAcceptor, router: Router, mut sto
         _ = tokio::time::timeout(drain, serving.as_mut()) => {}
         // The server stops while an old connection drains.
         () = async { let _ = stopped.changed().await; tokio::time::sleep(SHUTDOWN_DRAIN).await } => {}
-    }
-}
-
-async fn write_contacts(shared: Arc<routes::Shared>) {
-    loop {
-        tokio::time::sleep(seen::WRITE_EVERY).await;
-        write_down(&shared).await;
-    }
-}
-
-async fn write_down(shared: &Arc<routes::Shared>) {
-    let shared = Arc::clone(shared);
-    match tokio::task::spawn_blocking(move || shared.seen.write(&shared.hub)).await {
-        Ok(Ok(())) => {}
-        Ok(Err(e)) => tracing::warn!(error = %e, "when devices were last heard of could not be written"),
-        Err(_) => tracing::warn!("when devices were last heard of could not be written"),
-    }
-}
-
-async fn keep_head_fresh(hub: Hub) {
-    loop {
-        tokio::time::sleep(HEAD_CHECK).await;
-        refresh_head(hub.clone()).await;
-    }
-}
-
-/// Signs the head anew when less than half of its life is left.
-async fn refresh_head(hub: Hub) {
-    let done = tokio::task::spawn_blocking(move || -> Result<bool, HubError> {
-        let Some((head, _)) = hub.current_head()? else { return Ok(false) };
-        let (life, left) = (head.expires.secs_since(head.issued), head.expires.secs_since(hub.now()));
-        if left * 2 >= life {
-            return Ok(false);
-        }
-        hub.resign_head()?;
-        Ok(true)
-    })
-    .await;
-    match done {
-        Ok(Ok(true)) => tracing::info!("the head was signed anew"),
-        Ok(Ok(false)) => {}
-        Ok(Err(e)) => tracing::error!(error = %e, "the head could not be signed anew"),
-        Err(_) => tracing::error!("the head could not be signed anew"),
     }
 }

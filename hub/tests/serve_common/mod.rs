@@ -27,6 +27,7 @@ pub struct Fixture {
     pub hub: Hub,
     pub clock: Arc<FixedClock>,
     pub addr: SocketAddr,
+    connections: Option<usize>,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     task: Option<tokio::task::JoinHandle<()>>,
 }
@@ -126,14 +127,26 @@ impl Fixture {
         let clock = Arc::new(FixedClock::new(START.parse().unwrap()));
         let data = dir.path().join("hub");
         let hub = Hub::init(&data, &InitOptions { names: vec!["hub.test".into()] }, clock.clone()).unwrap();
-        let options = ServeOptions { listen: "127.0.0.1:0".parse().unwrap(), names: vec![], connections };
-        let server = Server::bind(hub.clone(), options).await.unwrap();
-        let addr = server.local_addr();
+        let addr = "127.0.0.1:0".parse().unwrap();
+        let mut out = Self { dir, hub, clock, addr, connections, stop: None, task: None };
+        out.restart().await;
+        out
+    }
+
+    /// Serves, again if it was stopped; on a port of its own each time.
+    pub async fn restart(&mut self) {
+        if self.task.is_some() {
+            self.stop().await;
+        }
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let options = ServeOptions { listen, names: vec![], connections: self.connections };
+        let server = Server::bind(self.hub.clone(), options).await.unwrap();
+        self.addr = server.local_addr();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let task = tokio::spawn(server.run(async {
+        self.stop = Some(stop);
+        self.task = Some(tokio::spawn(server.run(async {
             let _ = stopped.await;
-        }));
-        Self { dir, hub, clock, addr, stop: Some(stop), task: Some(task) }
+        })));
     }
 
     pub async fn stop(&mut self) {
