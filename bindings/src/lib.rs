@@ -27,6 +27,7 @@ pub use beatcheck_model::{
 pub use error::ApiError;
 pub use events::SyncEvent;
 pub use manage::{Why, managed_configuration};
+pub use session::enrolment_nonce;
 pub use vault::{KeyUse, KeyVault, VaultError, desk_vault};
 
 use beatcheck_client as client;

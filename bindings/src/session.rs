@@ -104,3 +104,13 @@ impl Device {
         Ok(self.using()?.shift_end("officer")?)
     }
 }
+
+/// The nonce for logging in at the force's identity provider before an enrolment with this code: the ID token must bear it. Only where
+/// the hub asks for one. Asks nobody.
+///
+/// # Errors
+/// [`ApiError::Invalid`] with code `enrol_code` for one that does not read.
+#[uniffi::export]
+pub fn enrolment_nonce(code: String) -> Result<String, ApiError> {
+    Ok(client::Device::enrolment_nonce(&code)?)
+}

@@ -15,10 +15,7 @@ pub(crate) fn token(file: Option<&Path>) -> Result<String, Failure> {
 
 /// `device login-nonce`: what a log-in for a code must bear as its nonce.
 pub(crate) fn login_nonce(code: &str, context: &Context) -> Result<Exit, Failure> {
-    let code = beatcheck_wire::enrol::EnrolCode::parse(code).map_err(|_| {
-        Failure::new("enrol_code", "the enrolment code is not complete or has a typing error".to_owned())
-    })?;
-    let nonce = beatcheck_wire::enrol::login_nonce(&code.secret);
+    let nonce = beatcheck_client::Device::enrolment_nonce(code)?;
     context.emit(&json!({ "nonce": nonce }), |s| s.line(&nonce))?;
     Ok(Exit::Done)
 }

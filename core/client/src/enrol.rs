@@ -35,12 +35,26 @@ pub struct EnrolOptions {
     pub app_version: String,
     /// What device management calls this device; empty if it has not told.
     pub asset: String,
-    /// An ID token of the force's identity provider with [`login_nonce`](beatcheck_wire::enrol::login_nonce) as its nonce;
+    /// An ID token of the force's identity provider with the code's nonce (`enrolment_nonce`);
     /// empty if the hub needs none.
     pub id_token: String,
 }
 
+fn read_code(code: &str) -> Result<EnrolCode, ClientError> {
+    EnrolCode::parse(code)
+        .map_err(|_| ClientError::EnrolCode("the enrolment code is not complete or has a typing error".into()))
+}
+
 impl Device {
+    /// The nonce that an ID token of the force's identity provider must bear for an enrolment with this code: a token serves for
+    /// one code. Asks nobody.
+    ///
+    /// # Errors
+    /// [`ClientError::EnrolCode`] for a code that does not read.
+    pub fn enrolment_nonce(code: &str) -> Result<String, ClientError> {
+        Ok(beatcheck_wire::enrol::login_nonce(&read_code(code)?.secret))
+    }
+
     /// Enrols a new device. Nothing is kept unless all of it succeeded, so that it can be tried again with the same
     /// code.
     ///
@@ -60,8 +74,7 @@ impl Device {
             let text = "this device was wiped and its last entries are not sent yet: run a sync first";
             return Err(ClientError::EnrolCode(text.into()));
         }
-        let code = EnrolCode::parse(&options.code)
-            .map_err(|_| ClientError::EnrolCode("the enrolment code is not complete or has a typing error".into()))?;
+        let code = read_code(&options.code)?;
         let ca = tls::read_ca(&options.ca_pem)?;
         std::fs::create_dir_all(home.records()).map_err(ClientError::io("making the device's directory"))?;
         // A retry with the same key gets the same device again, if only the answer was lost.

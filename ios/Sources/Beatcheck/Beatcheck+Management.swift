@@ -12,6 +12,14 @@ extension Beatcheck {
         do { return try BeatcheckCore.managedConfiguration(json: json) } catch { throw BeatcheckError(error) }
     }
 
+    /// The nonce for logging in at the force's identity provider before an enrolment with this code: the ID token in
+    /// `EnrolOptions` must bear it. Only where the hub asks for one. Asks nobody.
+    ///
+    /// - Throws: ``BeatcheckError/invalid(_:)`` with code `enrol_code` for one that does not read.
+    public static func enrolmentNonce(code: String) throws(BeatcheckError) -> String {
+        do { return try BeatcheckCore.enrolmentNonce(code: code) } catch { throw BeatcheckError(error) }
+    }
+
     /// Applies MDM's configuration: at each start, and whenever the system says that it changed. It can tell where the
     /// hub is and shorten the lease; it cannot grant anything.
     ///

@@ -66,6 +66,17 @@ final class EnrolTests: HubTestCase {
         await beatcheck.close()
     }
 
+    func testTheNonceOfALogInBeforeAnEnrolment() throws {
+        let code = try hub.options("a").code
+        let nonce = try Beatcheck.enrolmentNonce(code: code)
+        XCTAssertEqual(nonce.count, 64)
+        XCTAssertEqual(try Beatcheck.enrolmentNonce(code: code.lowercased()), nonce, "it follows from the code")
+        XCTAssertNotEqual(try Beatcheck.enrolmentNonce(code: hub.options("b").code), nonce)
+        XCTAssertThrowsError(try Beatcheck.enrolmentNonce(code: String(code.dropLast()))) {
+            XCTAssertEqual(($0 as? BeatcheckError)?.code, "enrol_code")
+        }
+    }
+
     func testUnlockingWithThePin() async throws {
         var beatcheck = try await begun(pin: pin)
         let locked = beatcheck.events

@@ -46,6 +46,21 @@ public fun Beatcheck.Companion.readManagedConfiguration(json: String): ManagedSe
 }
 
 /**
+ * The nonce for logging in at the force's identity provider before an enrolment with this code: the ID token of the [Enrolment] must bear
+ * it. Only where the hub asks for one. Asks nobody, but may load the native library: not for the main thread.
+ *
+ * @throws BeatcheckException.Invalid `enrol_code` for one that does not read.
+ */
+public fun Beatcheck.Companion.enrolmentNonce(code: String): String {
+    NativeLibrary.check()
+    try {
+        return org.beatcheck.ffi.enrolmentNonce(code)
+    } catch (e: ApiException) {
+        throw e.asBeatcheck()
+    }
+}
+
+/**
  * Puts a signed policy in force that device management handed over as bytes; in force when this returns, for checks under way too.
  *
  * @throws BeatcheckException.Invalid `policy_refused`: the one in force stays.

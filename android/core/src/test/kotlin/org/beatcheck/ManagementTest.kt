@@ -6,6 +6,7 @@ import org.beatcheck.ffi.Outcome
 import org.beatcheck.ffi.Severity
 import org.beatcheck.ffi.VehicleQuery
 import org.beatcheck.support.HubTest
+import org.beatcheck.support.TestHub
 import org.junit.jupiter.api.Test
 import java.io.File
 import kotlin.test.assertEquals
@@ -25,6 +26,15 @@ class ManagementTest : HubTest() {
         val e = assertFailsWith<BeatcheckException.Invalid> { Beatcheck.readManagedConfiguration("""{"hub_url": 7}""") }
         assertEquals("managed", e.code)
         assertTrue("hub_url" in e.logText)
+    }
+
+    @Test
+    fun `a log-in before an enrolment has the code's nonce`() {
+        val code = hub.enrolment().code
+        val nonce = Beatcheck.enrolmentNonce(code)
+        assertTrue("\"nonce\":\"$nonce\"" in TestHub.command("device", "login-nonce", "--code", code))
+        val e = assertFailsWith<BeatcheckException.Invalid> { Beatcheck.enrolmentNonce(code.dropLast(1)) }
+        assertEquals("enrol_code", e.code)
     }
 
     @Test
