@@ -31,7 +31,7 @@ impl ClientError {
             Self::PinWait { seconds } => format!("Too many wrong PINs. Try again in {seconds} seconds."),
             Self::PinShort { least } => format!("The PIN is too short: use at least {least} characters."),
             Self::BiometricForbidden => "Your force does not allow unlocking by finger or face. Use the PIN.".into(),
-            Self::Vault(crate::VaultError::Unsupported) => "Not set up on this phone: it has no finger or face to unlock by. Use the PIN.".into(),
+            Self::Vault(crate::VaultError::Unsupported) => "This phone's key store cannot do this. If it was for finger or face: set that up in Settings, or use the PIN.".into(),
             Self::Vault(_) => "This phone's key store did not answer. Restart the phone. If that does not help, ask your administrator to enrol it anew.".into(),
             Self::Keyring => "This phone's keys cannot be read. Ask your administrator to erase it and enrol it anew.".into(),
             Self::NotLost => "This phone can still be opened: nothing was changed.".into(),
