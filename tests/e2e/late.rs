@@ -121,5 +121,6 @@ fn a_sync_that_is_broken_off_leaves_late_hits_to_the_next() {
     assert_eq!(told.len(), ASKED);
     // What it put on record is sent by the one after it.
     assert_eq!(sync(&device).late_hits, []);
-    assert_eq!(events(&hub.account(&device.status().unwrap().device), "late_hit").len() % ASKED, 0);
+    let on_record = events(&hub.account(&device.status().unwrap().device), "late_hit").len();
+    assert!(on_record >= ASKED && on_record.is_multiple_of(ASKED), "{on_record}");
 }

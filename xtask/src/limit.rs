@@ -6,8 +6,8 @@ use std::process::{Child, Command};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-/// Longest that one step's tests may take. The slowest took 26 minutes with everything to build and other work beside it;
-/// continuous integration is ended after 90.
+/// Longest that one step's tests may take. A whole run took 28 minutes with its dependencies to build and other work beside
+/// it; continuous integration is ended after 90.
 pub(crate) const STEP: Duration = Duration::from_secs(45 * 60);
 
 /// Ends a process and all that it started when it takes too long; until it is dropped.

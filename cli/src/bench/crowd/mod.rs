@@ -88,6 +88,7 @@ async fn enrol_all(hub: &Hub, trust: &Trust, port: u16, devices: u32) -> Result<
 }
 
 /// What all have done, some at a time.
+#[derive(Default)]
 struct Done {
     took_s: f64,
     /// Milliseconds of each.
@@ -126,6 +127,13 @@ where
 }
 
 impl Done {
+    fn add(&mut self, more: Self) {
+        self.took_s += more.took_s;
+        self.each_ms.extend(more.each_ms);
+        self.cpu_s += more.cpu_s;
+        self.busy += more.busy;
+    }
+
     fn figures(mut self, case: &str, goal: Option<f64>, out: &mut Vec<Figure>) {
         let n = self.each_ms.len();
         let (p50, p99) = (percentile(&mut self.each_ms, 0.5), percentile(&mut self.each_ms, 0.99));
@@ -152,18 +160,14 @@ async fn storm(callers: &mut Vec<Caller>, server: &Serving, out: &mut Vec<Figure
 /// Is there anything new? There is not.
 async fn polls(callers: &mut Vec<Caller>, server: &Serving, out: &mut Vec<Figure>) -> Result<(), Failure> {
     let _bar = doing("all ask whether there is anything new");
-    let done = all(callers, server, AT_ONCE, |mut caller| async move {
-        let mut busy = 0;
-        for _ in 0..ROUNDS {
-            busy += caller.ask_until_heard().await?;
-        }
-        Ok((caller, busy))
-    });
-    let mut done = done.await?;
-    let n = done.each_ms.len() * ROUNDS as usize;
-    // Each has asked in a row.
-    done.each_ms = done.each_ms.into_iter().flat_map(|ms| [ms / f64::from(ROUNDS); ROUNDS as usize]).collect();
-    debug_assert_eq!(done.each_ms.len(), n);
+    let mut done = Done::default();
+    for _ in 0..ROUNDS {
+        let round = all(callers, server, AT_ONCE, |mut caller| async move {
+            let busy = caller.ask_until_heard().await?;
+            Ok((caller, busy))
+        });
+        done.add(round.await?);
+    }
     done.figures("a poll without change", Some(GOAL_POLLS), out);
     Ok(())
 }
